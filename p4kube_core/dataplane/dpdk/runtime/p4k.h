@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ABI between a compiled P4 program and whoever runs it (docs/seams.md, 3).
+ * Free of DPDK: a program is compiled and tested without it.
+ */
+#ifndef P4K_H
+#define P4K_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define P4K_ABI 1
+#define P4K_BURST 32
+
+/* Values of p4k_packet.egress_port past the P4 port numbers. */
+#define P4K_PORT_DROP 0xffff /* dropped; the program has counted why */
+
+/* Length of keys in 64-bit words: what a table of these many key bytes stores and compares. */
+#define P4K_WORDS(bytes) (((bytes) + 7) / 8)
+
+/* One packet, contiguous. Filled by the data plane before process(), read by it after. */
+struct p4k_packet {
+	uint8_t *data;	       /* first byte; the program may move it */
+	uint32_t length;       /* bytes from data on; the program may change it */
+	uint32_t headroom;     /* bytes before data that may be written; moves with data */
+	uint32_t tailroom;     /* bytes after data + length that may be written */
+	uint16_t ingress_port; /* P4 port number */
+	uint16_t egress_port;  /* out: P4 port number or P4K_PORT_DROP */
+};
+
+struct p4k_cell { /* one index of a counter; one writer (its worker), summed by the control thread */
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+struct p4k_table; /* p4k_table.h */
+
+/* What one worker needs to run one device. Built by the control thread; the pointed-to cells are the worker's. */
+struct p4k_context {
+	const struct p4k_table *const *tables; /* by table index */
+	struct p4k_cell *const *counters;      /* by counter index; a direct counter's cell is its entry's slot, size for the default entry */
+	uint64_t *drops;		       /* by drop index */
+	uint64_t now_ns;		       /* monotonic time of this burst */
+};
+
+enum p4k_kind { P4K_EXACT, P4K_LPM, P4K_TERNARY };
+
+struct p4k_action_spec {
+	const char *name; /* as in P4Info */
+	uint16_t data_bytes;
+};
+
+struct p4k_table_spec {
+	const char *name; /* as in P4Info */
+	enum p4k_kind kind;
+	uint32_t size; /* most entries */
+	uint16_t key_bytes;
+	uint16_t data_bytes;
+	uint16_t default_action;	/* index; the program always has one (NoAction where P4 says none) */
+	const uint8_t *default_data;	/* data_bytes of the action */
+	uint32_t n_const_entries;
+	const uint8_t *const_entries;	/* records as in docs/seams.md, 2 */
+};
+
+struct p4k_counter_spec {
+	const char *name;
+	uint32_t size;
+	int32_t table; /* direct counter of this table; -1: indirect */
+};
+
+struct p4k_program {
+	uint32_t abi; /* P4K_ABI */
+	const char *name;
+	const char *digest;
+	uint16_t n_actions, n_tables, n_counters, n_drops;
+	const struct p4k_action_spec *actions;
+	const struct p4k_table_spec *tables;
+	const struct p4k_counter_spec *counters;
+	const char *const *drops; /* reasons, by drop index */
+	/* Run n <= P4K_BURST packets; called by several workers at once, each with a context of its own. */
+	void (*process)(const struct p4k_context *context, struct p4k_packet *packets, unsigned int n);
+};
+
+#endif
