@@ -72,7 +72,7 @@ class Source:
 @final
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a source: offsets in characters, `end` excluded. Lines and columns are 1-based."""
+    """A stretch of a source: offsets in characters, `end` excluded; lines and columns 1-based."""
 
     source: Source = field(repr=False)
     start: int
@@ -95,7 +95,7 @@ class Span:
         return self.source.text[self.start : self.end]
 
     def to(self, last: Span) -> Span:
-        """The stretch from this one's start to the other's end; this one if they lie in two files."""
+        """The stretch from this one's start to the other's end; this one if the files differ."""
         if last.source is not self.source or last.end < self.start:
             return self
         return Span(self.source, self.start, last.end)
