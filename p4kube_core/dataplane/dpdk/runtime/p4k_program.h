@@ -18,6 +18,7 @@
 #define P4K_INLINE static inline __attribute__((always_inline, unused))
 #define P4K_LIKELY(x) __builtin_expect(!!(x), 1)
 #define P4K_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define P4K_EXPORT __attribute__((visibility("default")))
 
 typedef unsigned __int128 p4k_u128;
 typedef __int128 p4k_i128;

@@ -1,0 +1,1 @@
+"""Back ends: IR in, C out, one folder a target."""

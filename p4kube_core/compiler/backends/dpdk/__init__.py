@@ -1,0 +1,1 @@
+"""Target `dpdk`: C on the headers of dataplane/dpdk/runtime, one shared object a program."""
