@@ -186,7 +186,7 @@ class Checked:
     main: ast.Instantiation | None = None
 
     def type_of(self, node: ast.Expression) -> types.Type:
-        """Type of an expression before any implicit cast; brace expressions have their final one."""
+        """Type of an expression before any implicit cast; a brace expression has its final one."""
         return self.expression_types[node]
 
     def converted_type(self, node: ast.Expression) -> types.Type:
@@ -202,7 +202,7 @@ class Checked:
         return self.type_nodes[node]
 
     def declared_type(self, node: AnyDeclaration) -> types.Type:
-        """Type of a variable, constant, parameter, instance or field; of a type declaration itself."""
+        """Type of a variable, constant, parameter, instance or field; or the type declared."""
         return self.declaration_types[node]
 
     def use(self, node: object) -> AnyDeclaration | None:
@@ -221,7 +221,7 @@ class Checked:
         return self.calls[node]
 
     def parameters_of(self, node: AnyDeclaration) -> tuple[types.Parameter, ...]:
-        """Run-time parameters of an action, function, method, control or parser; of a package all."""
+        """Run-time parameters of an action, function, method, control or parser."""
         return self.parameters.get(node, ())
 
     def enum_number(self, value: EnumValue | ErrorValue) -> int:
