@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Longest prefix match: a trie that looks at a byte a step and skips bytes where all its keys agree.
+ *
+ * A prefix lives in the node that looks at its last (perhaps partial) byte, so an update touches one node. The root and
+ * crowded nodes are flat arrays; others are packed with bitmaps, which keeps small tables in the first-level cache
+ * and large ones proportional to the number of prefixes. Nodes are replaced, not changed, but for single pointers.
+ */
+#ifndef P4K_LPM_H
+#define P4K_LPM_H
+
+#include "p4k_entry.h"
+
+#include <string.h>
+
+#define P4K_LPM_FLAT 1u /* tag in a reference: the node is a p4k_lpm_flat */
+#define P4K_LPM_SKIP 8	/* most bytes that one node skips */
+
+/* A node: 0 for none, a struct p4k_lpm_packed, or a struct p4k_lpm_flat with P4K_LPM_FLAT. */
+typedef uintptr_t p4k_lpm_ref;
+
+struct p4k_lpm_slot {
+	p4k_lpm_ref child;	/* writer: wo, readers: ro */
+	struct p4k_entry *best; /* writer: wo, readers: ro; longest prefix ending in this byte, or NULL */
+};
+
+/* The node's skipped bytes, left-aligned in a big-endian word; checked before its own byte is looked at. */
+struct p4k_lpm_skip {
+	uint64_t prefix;
+	uint64_t mask;
+	uint32_t bytes;
+};
+
+struct p4k_lpm_flat {
+	struct p4k_lpm_skip skip;	/* fixed */
+	struct p4k_lpm_slot slots[256]; /* by the value of the byte */
+};
+
+struct p4k_lpm_bits {
+	uint64_t children; /* bit i: value i has a child */
+	uint64_t bests;	   /* bit i: from value i on, the next of the node's entries is the best */
+};
+
+/* references[0] is 0, then the node's entries by range of values (0: none), then the children. */
+struct p4k_lpm_packed {
+	struct p4k_lpm_skip skip; /* fixed */
+	uint8_t best_rank[4];	  /* fixed: entries before each of bits[] */
+	uint8_t child_rank[4];	  /* fixed: children before each of bits[] */
+	uint16_t n_bests;	  /* fixed: with references[0] */
+	uint16_t n_children;	  /* fixed */
+	struct p4k_lpm_bits bits[4]; /* fixed */
+	uintptr_t references[];	     /* writer: wo, readers: ro */
+};
+
+/* Up to 8 bytes of the key from byte `at` on, left-aligned, big-endian, zeros behind the key's end; at <= bytes. */
+static inline uint64_t
+p4k_lpm_window(const uint8_t *key, unsigned int bytes, unsigned int at)
+{
+	uint64_t window = 0;
+
+	if (bytes > 8) {
+		unsigned int from = at < bytes - 8 ? at : bytes - 8;
+
+		if (at >= bytes)
+			return 0;
+		memcpy(&window, key + from, 8);
+		return __builtin_bswap64(window) << (at - from) * 8;
+	}
+	if (at >= 8)
+		return 0;
+	memcpy(&window, key, bytes);
+	return __builtin_bswap64(window) << at * 8;
+}
+
+static inline const struct p4k_entry *
+p4k_lpm_find(const struct p4k_lpm_flat *root, const uint8_t *key, unsigned int bytes)
+{
+	const struct p4k_lpm_slot *slot = &root->slots[key[0]];
+	const struct p4k_entry *best = __atomic_load_n(&slot->best, __ATOMIC_ACQUIRE);
+	p4k_lpm_ref next = __atomic_load_n(&slot->child, __ATOMIC_ACQUIRE);
+	unsigned int at = 1;
+
+	while (next != 0) {
+		const struct p4k_lpm_skip *skip = (const struct p4k_lpm_skip *)(next & ~(p4k_lpm_ref)P4K_LPM_FLAT);
+		uint64_t window = p4k_lpm_window(key, bytes, at);
+		unsigned int value;
+
+		if (((window ^ skip->prefix) & skip->mask) != 0)
+			break;
+		at += skip->bytes;
+		value = key[at++];
+		if (next & P4K_LPM_FLAT) {
+			const struct p4k_entry *found;
+
+			slot = &((const struct p4k_lpm_flat *)(const void *)skip)->slots[value];
+			found = __atomic_load_n(&slot->best, __ATOMIC_ACQUIRE);
+			best = found != NULL ? found : best;
+			next = __atomic_load_n(&slot->child, __ATOMIC_ACQUIRE);
+		} else {
+			const struct p4k_lpm_packed *node = (const struct p4k_lpm_packed *)(const void *)skip;
+			const struct p4k_lpm_bits *bits = &node->bits[value / 64];
+			uint64_t below = ((uint64_t)1 << value % 64) - 1;
+			uint64_t bit = below + 1;
+			unsigned int rank = node->best_rank[value / 64] +
+					    (unsigned int)__builtin_popcountll(bits->bests & (below | bit));
+			uintptr_t found = __atomic_load_n(&node->references[rank], __ATOMIC_ACQUIRE);
+
+			best = found != 0 ? (const struct p4k_entry *)found : best;
+			if ((bits->children & bit) == 0)
+				break;
+			rank = node->n_bests + node->child_rank[value / 64] +
+			       (unsigned int)__builtin_popcountll(bits->children & below);
+			next = __atomic_load_n(&node->references[rank], __ATOMIC_ACQUIRE);
+		}
+	}
+	return best;
+}
+
+/* The writer's side, p4k_lpm.c. */
+
+struct p4k_lpm; /* the trie with what the writer knows of it */
+
+#endif
