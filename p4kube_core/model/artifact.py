@@ -218,16 +218,16 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _check_indices(manifest: Manifest) -> None:
-    groups: tuple[tuple[str, tuple[Table, ...] | tuple[Action, ...] | tuple[Counter, ...]], ...] = (
-        ("tables", manifest.tables),
-        ("actions", manifest.actions),
-        ("counters", manifest.counters),
-    )
-    for group, members in groups:
-        for position, member in enumerate(members):
-            if member.index != position:
+    groups = {
+        "tables": [table.index for table in manifest.tables],
+        "actions": [action.index for action in manifest.actions],
+        "counters": [counter.index for counter in manifest.counters],
+    }
+    for group, indices in groups.items():
+        for position, index in enumerate(indices):
+            if index != position:
                 raise InvalidArtifact(
-                    f"want index {position} in manifest.{group}[{position}], found {member.index}"
+                    f"want index {position} in manifest.{group}[{position}], found {index}"
                 )
     for table in manifest.tables:
         wrong = [i for i in table.actions if not 0 <= i < len(manifest.actions)]

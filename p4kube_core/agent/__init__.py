@@ -1,0 +1,1 @@
+"""The per-node process: P4Runtime server, its own small service, and keeper of the data plane."""
