@@ -58,7 +58,7 @@ struct p4k_table_spec {
 	uint16_t key_bytes;
 	uint16_t data_bytes;
 	uint16_t default_action;	/* index; the program always has one (NoAction where P4 says none) */
-	const uint8_t *default_data;	/* data_bytes of the action */
+	const uint8_t *default_data;	/* data_bytes of the table, padded with zeros; NULL if that is 0 */
 	uint32_t n_const_entries;
 	const uint8_t *const_entries;	/* records as in docs/seams.md, 2 */
 };

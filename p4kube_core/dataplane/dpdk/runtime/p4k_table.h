@@ -102,7 +102,7 @@ int p4k_table_upsert(struct p4k_table *table, const uint8_t *record);
 /* The record's action part is ignored. The slot comes back when the entry has been reclaimed. */
 int p4k_table_delete(struct p4k_table *table, const uint8_t *record);
 
-/* data: the spec's data_bytes; NULL: back to the program's own default (action ignored). */
+/* data: the spec's data_bytes; NULL: back to the program's own default (action is ignored then). */
 int p4k_table_set_default(struct p4k_table *table, uint16_t action, const uint8_t *data);
 
 uint32_t p4k_table_count(const struct p4k_table *table);

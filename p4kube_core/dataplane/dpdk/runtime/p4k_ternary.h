@@ -21,6 +21,8 @@ p4k_entry_order(const struct p4k_entry *entry, unsigned int words)
 /* All entries of one mask. Of entries with the same key only the best is in the hash. */
 struct p4k_tuple {
 	struct p4k_hash *hash; /* writer: wo, readers: ro */
+	uint32_t priority;     /* as the list has it; writer only */
+	uint32_t stale;	       /* removals that may have left it too high; writer only */
 	uint64_t mask[];       /* fixed */
 };
 
