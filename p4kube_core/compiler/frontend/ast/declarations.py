@@ -67,7 +67,10 @@ class VariableDeclaration:
 @final
 @node
 class Instantiation:
-    """Type(arguments) name; or with a block that implements the abstract methods of an extern."""
+    """Type(arguments) name; or with a block that implements the abstract methods of an extern.
+
+    `Type(arguments) name[size]`, an array of instances, has a StackType.
+    """
 
     span: Span
     annotations: tuple[Annotation, ...]

@@ -59,7 +59,7 @@ class IntegerLiteral:
 @node
 class StringLiteral:
     span: Span
-    value: str  # escapes resolved; adjacent literals are not joined in P4
+    value: str  # between the quotes, as written: what escapes mean is left to who reads it
 
 
 @final

@@ -1,0 +1,371 @@
+"""Directives and macros: from a source file and what it includes to one list of tokens.
+
+Every token keeps its place in the file that it was written in; what a macro expands to stands at
+the macro's call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, final
+
+from p4kube_core.compiler.frontend import conditions, files, lexer, macros
+from p4kube_core.compiler.frontend.diagnostics import Diagnostics, did_you_mean
+from p4kube_core.compiler.frontend.lexer import Token
+from p4kube_core.compiler.frontend.source import LineMarker, Source, Span
+
+MAX_INCLUDE_DEPTH: Final = 64
+MAX_TEXT: Final = 32 * 1024 * 1024  # characters of all files together, repeated ones counted again
+
+_LOGICAL_LINE: Final = re.compile(
+    r'(?:\\\r?\n|/\*.*?\*/|//(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\.)*"|[^\n])*', re.DOTALL
+)
+_INCLUDE: Final = re.compile(r'\s*(?:"([^"\n]*)"|<([^>\n]*)>)')
+_WORD: Final = re.compile(r"[ \t]*([A-Za-z_]\w*)?")
+
+
+@final
+@dataclass(slots=True)
+class _Branch:
+    """One #if ... #endif that is open."""
+
+    span: Span
+    live: bool  # what stands here is read
+    parent_live: bool
+    taken: bool  # one of its branches was live
+    has_else: bool = False
+
+
+@final
+@dataclass(slots=True)
+class _File:
+    """A file being read."""
+
+    source: Source
+    path: Path | None
+    branches: list[_Branch] = field(default_factory=list)
+
+    @property
+    def live(self) -> bool:
+        return not self.branches or self.branches[-1].live
+
+
+def preprocess(
+    source: Source,
+    path: Path | None,
+    include_dirs: Iterable[Path],
+    defines: Mapping[str, str],
+    diagnostics: Diagnostics,
+) -> list[Token]:
+    """All tokens of a program, an end token last.
+
+    Args:
+        path: where the source was read from, None if it is no file; its includes begin there.
+        defines: name to replacement text, as -D gives them.
+    """
+    preprocessor = _Preprocessor(files.Finder(tuple(include_dirs)), diagnostics)
+    for name, text in defines.items():
+        preprocessor.define_from_command_line(name, text)
+    try:
+        preprocessor.read(_File(source, path))
+    except macros.TooManyTokens:
+        message = f"program has more than {macros.MAX_TOKENS} tokens after macro expansion"
+        diagnostics.error("P4K0114", message, None)
+    end = len(source.text)
+    preprocessor.output.append(Token(lexer.END, "", source, end, end))
+    return preprocessor.output
+
+
+@final
+class _Preprocessor:
+    def __init__(self, finder: files.Finder, diagnostics: Diagnostics) -> None:
+        self.finder = finder
+        self.diagnostics = diagnostics
+        self.macros = macros.Macros(diagnostics)
+        self.output: list[Token] = []
+        self.run: list[Token] = []  # tokens since the last directive, not yet expanded
+        self.depth = 0
+        self.text_size = 0
+        self.once: set[Path] = set()
+
+    def define_from_command_line(self, name: str, text: str) -> None:
+        line = f"{name} {text}" if "(" not in name else f"{name}{text}"
+        source = Source("<command line>", line)
+        tokens = lexer.tokens_between(source, 0, len(line), self.diagnostics)
+        where = Span(source, 0, len(line))
+        macro = macros.parse_definition(tokens, self.diagnostics, where)
+        if macro:
+            self.macros.defined[macro.name] = macro
+
+    def read(self, file: _File) -> None:
+        """Append a file's tokens to the output, those of its includes among them."""
+        source = file.source
+        text = source.text
+        self.text_size += len(text)
+        if self.text_size > MAX_TEXT:
+            raise macros.TooManyTokens
+        position = 0
+        match_token = lexer.match_token
+        keywords = lexer.KEYWORDS
+        while True:
+            match = match_token(text, position)
+            assert match is not None
+            group = match.lastindex
+            word = match[group] if group else ""
+            position = match.end()
+            start = position - len(word)
+            if group == lexer.OPERATOR_GROUP:
+                if word[0] == "#" and _begins_line(text, start):
+                    self.flush()
+                    position = self.directive(file, start)
+                    continue
+                kind = word
+            elif group == lexer.WORD_GROUP:
+                kind = word if word in keywords else lexer.kind_of_word(word)
+            elif group == lexer.NUMBER_GROUP:
+                kind = lexer.INTEGER
+            elif group == lexer.STRING_GROUP:
+                kind = lexer.STRING
+            elif not word:
+                break
+            else:
+                report_to = self.diagnostics if file.live else None
+                position = lexer.report_stray(source, start, len(text), report_to)
+                kind = lexer.OTHER
+                word = text[start:position]
+            if not file.branches or file.branches[-1].live:
+                self.run.append(Token(kind, word, source, start, position))
+        self.flush()
+        for branch in file.branches:
+            self.diagnostics.error("P4K0121", "conditional has no #endif", branch.span)
+
+    def flush(self) -> None:
+        """Expand the tokens read since the last directive and hand them on."""
+        if self.run:
+            self.output.extend(self.macros.expand(self.run))
+            self.run.clear()
+            if len(self.output) > macros.MAX_TOKENS:
+                raise macros.TooManyTokens
+
+    def directive(self, file: _File, start: int) -> int:
+        """Obey the directive whose # is at `start`; return the offset of its line's end."""
+        text = file.source.text
+        match = _LOGICAL_LINE.match(text, start)
+        assert match is not None
+        end = match.end()
+        word = _WORD.match(text, start + 1, end)
+        assert word is not None
+        name = word[1] or ""
+        span = Span(file.source, start, word.end() if name else min(end, start + 1))
+        body_start = word.end()
+        handler = _CONDITIONALS.get(name)
+        if handler is not None:
+            handler(self, file, span, body_start, end)
+        elif file.live:
+            other = _DIRECTIVES.get(name)
+            if other is not None:
+                other(self, file, span, body_start, end)
+            elif not name:
+                self.line_marker(file, span, body_start, end)
+            else:
+                known = (*_CONDITIONALS, *_DIRECTIVES)
+                message = f"no directive #{name}"
+                self.diagnostics.error("P4K0115", message, span, did_you_mean(name, known))
+        return end
+
+    def tokens(self, file: _File, start: int, end: int) -> list[Token]:
+        return lexer.tokens_between(file.source, start, end, self.diagnostics)
+
+    # --- conditionals
+
+    def if_(self, file: _File, span: Span, start: int, end: int) -> None:
+        parent = file.live
+        value = parent and self.condition(file, span, start, end)
+        file.branches.append(_Branch(span, value, parent, value))
+
+    def ifdef(self, file: _File, span: Span, start: int, end: int) -> None:
+        self.if_defined(file, span, start, end, True)
+
+    def ifndef(self, file: _File, span: Span, start: int, end: int) -> None:
+        self.if_defined(file, span, start, end, False)
+
+    def if_defined(self, file: _File, span: Span, start: int, end: int, wanted: bool) -> None:
+        parent = file.live
+        value = False
+        if parent:
+            tokens = self.tokens(file, start, end)
+            if not tokens or not tokens[0].text.isidentifier():
+                self.diagnostics.error("P4K0116", f"{span.text} needs a name", span)
+            else:
+                value = (tokens[0].text in self.macros.defined) == wanted
+        file.branches.append(_Branch(span, value, parent, value))
+
+    def elif_(self, file: _File, span: Span, start: int, end: int) -> None:
+        branch = self.open_branch(file, span)
+        if branch is None:
+            return
+        # The condition is not looked at once a branch was taken: it need not make sense then.
+        undecided = branch.parent_live and not branch.taken
+        branch.live = undecided and self.condition(file, span, start, end)
+        branch.taken = branch.taken or branch.live
+
+    def else_(self, file: _File, span: Span, start: int, end: int) -> None:
+        branch = self.open_branch(file, span)
+        if branch is not None:
+            branch.live = branch.parent_live and not branch.taken
+            branch.taken = True
+            branch.has_else = True
+
+    def endif(self, file: _File, span: Span, start: int, end: int) -> None:
+        if file.branches:
+            file.branches.pop()
+        else:
+            self.diagnostics.error("P4K0121", "#endif without #if", span)
+
+    def open_branch(self, file: _File, span: Span) -> _Branch | None:
+        if file.branches and not file.branches[-1].has_else:
+            return file.branches[-1]
+        before = "after #else" if file.branches else "without #if"
+        self.diagnostics.error("P4K0121", f"{span.text} {before}", span)
+        return None
+
+    def condition(self, file: _File, span: Span, start: int, end: int) -> bool:
+        tokens = self.tokens(file, start, end)
+        try:
+            expanded = self.macros.expand(self.replace_defined(tokens))
+            return conditions.value_of(expanded, span) != 0
+        except conditions.ConditionError as e:
+            self.diagnostics.error("P4K0116", str(e), e.span)
+            return False
+
+    def replace_defined(self, tokens: list[Token]) -> list[Token]:
+        """Turn `defined X` and `defined(X)` into 1 or 0, before macros are expanded."""
+        output: list[Token] = []
+        i = 0
+        while i < len(tokens):
+            token = tokens[i]
+            i += 1
+            if token.text != "defined":
+                output.append(token)
+                continue
+            bracketed = i < len(tokens) and tokens[i].kind == "("
+            at = i + bracketed
+            if at >= len(tokens) or not tokens[at].text.isidentifier():
+                raise conditions.ConditionError("'defined' needs a name", token.span)
+            value = "1" if tokens[at].text in self.macros.defined else "0"
+            output.append(Token(lexer.INTEGER, value, token.source, token.start, token.end))
+            i = at + 1
+            if bracketed:
+                if i >= len(tokens) or tokens[i].kind != ")":
+                    raise conditions.ConditionError("')' wanted after 'defined'", token.span)
+                i += 1
+        return output
+
+    # --- the others
+
+    def define(self, file: _File, span: Span, start: int, end: int) -> None:
+        # Stray characters are an error where the macro is used, if it is.
+        tokens = lexer.tokens_between(file.source, start, end, None)
+        macro = macros.parse_definition(tokens, self.diagnostics, span)
+        if macro is None:
+            return
+        old = self.macros.defined.get(macro.name)
+        if old is not None and not old.same_as(macro):
+            hint = f"it was defined at {old.span}" if old.span else None
+            message = f"macro {macro.name!r} is defined anew"
+            self.diagnostics.warn("P4K0117", message, macro.span, hint)
+        self.macros.defined[macro.name] = macro
+
+    def undef(self, file: _File, span: Span, start: int, end: int) -> None:
+        tokens = self.tokens(file, start, end)
+        if not tokens or not tokens[0].text.isidentifier():
+            self.diagnostics.error("P4K0116", "#undef needs a name", span)
+        else:
+            self.macros.defined.pop(tokens[0].text, None)
+
+    def include(self, file: _File, span: Span, start: int, end: int) -> None:
+        text = file.source.text[start:end]
+        match = _INCLUDE.match(text)
+        if match is None:
+            expanded = self.macros.expand(self.tokens(file, start, end))
+            match = _INCLUDE.match("".join(t.text for t in expanded))
+            where = span
+        else:
+            where = Span(file.source, start + match.start() + _blanks(text), start + match.end())
+        if match is None:
+            self.diagnostics.error("P4K0118", 'file wanted after #include: "x" or <x>', span)
+            return
+        if self.depth >= MAX_INCLUDE_DEPTH:
+            message = f"includes are nested more than {MAX_INCLUDE_DEPTH} deep"
+            self.diagnostics.error("P4K0119", message, where)
+            return
+        found = self.finder.find(
+            match[1] or match[2] or "", file.path if match[2] is None else None
+        )
+        if isinstance(found, str):
+            self.diagnostics.error("P4K0118", found, where)
+        elif found.path not in self.once:
+            self.depth += 1
+            self.read(_File(found.source, found.path))
+            self.depth -= 1
+
+    def error(self, file: _File, span: Span, start: int, end: int) -> None:
+        self.diagnostics.error("P4K0120", _message(file, span, start, end), span)
+
+    def warning(self, file: _File, span: Span, start: int, end: int) -> None:
+        self.diagnostics.warn("P4K0120", _message(file, span, start, end), span)
+
+    def pragma(self, file: _File, span: Span, start: int, end: int) -> None:
+        if file.source.text[start:end].strip() == "once" and file.path is not None:
+            self.once.add(file.path)
+
+    def line(self, file: _File, span: Span, start: int, end: int) -> None:
+        tokens = self.macros.expand(self.tokens(file, start, end))
+        if not tokens or not tokens[0].text.isdecimal() or len(tokens[0].text) > 9:
+            self.diagnostics.error("P4K0116", "#line needs a line number", span)
+            return
+        named = len(tokens) > 1 and tokens[1].kind == lexer.STRING
+        name = tokens[1].text[1:-1] if named else file.source.presumed_place(start)[0]
+        file.source.markers.append(LineMarker(end + 1, int(tokens[0].text), name))
+
+    def line_marker(self, file: _File, span: Span, start: int, end: int) -> None:
+        """`# 12 "file"`, as preprocessors write it; a lone # is nothing."""
+        if file.source.text[start:end].strip():
+            self.line(file, span, start, end)
+
+
+_Handler = Callable[[_Preprocessor, _File, Span, int, int], None]
+_CONDITIONALS: Final[Mapping[str, _Handler]] = {
+    "if": _Preprocessor.if_,
+    "ifdef": _Preprocessor.ifdef,
+    "ifndef": _Preprocessor.ifndef,
+    "elif": _Preprocessor.elif_,
+    "else": _Preprocessor.else_,
+    "endif": _Preprocessor.endif,
+}
+_DIRECTIVES: Final[Mapping[str, _Handler]] = {
+    "define": _Preprocessor.define,
+    "undef": _Preprocessor.undef,
+    "include": _Preprocessor.include,
+    "error": _Preprocessor.error,
+    "warning": _Preprocessor.warning,
+    "pragma": _Preprocessor.pragma,
+    "line": _Preprocessor.line,
+}
+
+
+def _begins_line(text: str, offset: int) -> bool:
+    """Is there nothing before it on its line?"""
+    line_start = text.rfind("\n", 0, offset) + 1
+    return not text[line_start:offset].strip()
+
+
+def _blanks(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _message(file: _File, span: Span, start: int, end: int) -> str:
+    return file.source.text[start:end].strip() or span.text
