@@ -24,8 +24,8 @@ class Masked:
 
     value: int
     mask: int
-    care_above: bool = False
-    """Whether bits above those that were written must be zero: 0x*1 in a field of 16 bits."""
+    written: int | None = None
+    """Bits that were written out, where they were: above them a field must be zero, as in 0x*1."""
 
 
 @final
@@ -133,4 +133,4 @@ def _starred(text: str) -> Masked:
         care = 0 if digit == "*" else (1 << bits) - 1
         value = value << bits | (0 if digit == "*" else int(digit, base))
         mask = mask << bits | care
-    return Masked(value, mask, care_above=True)
+    return Masked(value, mask, bits * len(text[2:].replace("_", "")))

@@ -1,0 +1,1 @@
+"""From what is wanted to what a device holds: desire, difference, steps."""
