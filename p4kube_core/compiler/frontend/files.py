@@ -24,7 +24,7 @@ class Found:
 @final
 @dataclass(slots=True)
 class Finder:
-    """Looks in the includer's folder (for "x"), in the include folders, then among our own files."""
+    """Looks beside the includer (for "x"), in the include folders, then among our own files."""
 
     include_dirs: tuple[Path, ...]
     _read: dict[Path, Source] = field(default_factory=dict)

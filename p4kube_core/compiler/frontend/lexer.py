@@ -17,9 +17,13 @@ STRING: Final = "string"
 END: Final = "end of file"
 OTHER: Final = "character"  # one that begins no token of P4; kept for annotation bodies
 
-KEYWORDS: Final = frozenset(
-    ["abstract", "action", "actions", "apply", "bit", "bool", "break", "const", "continue", "control", "default", "else", "entries", "enum", "error", "exit", "extern", "false", "for", "header", "header_union", "if", "in", "inout", "int", "key", "list", "match_kind", "out", "package", "parser", "priority", "return", "select", "state", "string", "struct", "switch", "table", "this", "transition", "true", "tuple", "type", "typedef", "value_set", "varbit", "void"]
-)
+_KEYWORDS: Final = """
+    abstract action actions apply bit bool break const continue control default else entries enum
+    error exit extern false for header header_union if in inout int key list match_kind out package
+    parser priority return select state string struct switch table this transition true tuple type
+    typedef value_set varbit void
+"""
+KEYWORDS: Final = frozenset(_KEYWORDS.split())
 # Keywords only where the grammar expects them; elsewhere they are names.
 CONTEXTUAL: Final = frozenset(
     ["actions", "apply", "entries", "key", "list", "priority", "state", "type"]

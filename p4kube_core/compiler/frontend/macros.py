@@ -104,10 +104,13 @@ class Macros:
                 depth -= 1
                 if depth == 0:
                     return self._bind(macro, name, arguments, token)
-            elif token.kind == "," and depth == 1:
-                if not (macro.variadic and len(arguments) >= len(macro.parameters)):
-                    arguments.append([])
-                    continue
+            elif (
+                token.kind == ","
+                and depth == 1
+                and not (macro.variadic and len(arguments) >= len(macro.parameters))
+            ):
+                arguments.append([])
+                continue
             arguments[-1].append(token)
         self.diagnostics.error(
             "P4K0110", f"call of macro {macro.name!r} has no closing ')'", name.span

@@ -53,6 +53,21 @@ class _File:
         return not self.branches or self.branches[-1].live
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A directive: the span of its word, and where what follows that starts and ends."""
+
+    file: _File
+    span: Span
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.file.source.text[self.start : self.end]
+
+
 def preprocess(
     source: Source,
     path: Path | None,
@@ -163,80 +178,80 @@ class _Preprocessor:
         body_start = word.end()
         handler = _CONDITIONALS.get(name)
         if handler is not None:
-            handler(self, file, span, body_start, end)
+            handler(self, _Line(file, span, body_start, end))
         elif file.live:
             other = _DIRECTIVES.get(name)
             if other is not None:
-                other(self, file, span, body_start, end)
+                other(self, _Line(file, span, body_start, end))
             elif not name:
-                self.line_marker(file, span, body_start, end)
+                self.line_marker(_Line(file, span, body_start, end))
             else:
                 known = (*_CONDITIONALS, *_DIRECTIVES)
                 message = f"no directive #{name}"
                 self.diagnostics.error("P4K0115", message, span, did_you_mean(name, known))
         return end
 
-    def tokens(self, file: _File, start: int, end: int) -> list[Token]:
-        return lexer.tokens_between(file.source, start, end, self.diagnostics)
+    def tokens(self, line: _Line) -> list[Token]:
+        return lexer.tokens_between(line.file.source, line.start, line.end, self.diagnostics)
 
     # --- conditionals
 
-    def if_(self, file: _File, span: Span, start: int, end: int) -> None:
-        parent = file.live
-        value = parent and self.condition(file, span, start, end)
-        file.branches.append(_Branch(span, value, parent, value))
+    def if_(self, line: _Line) -> None:
+        parent = line.file.live
+        value = parent and self.condition(line)
+        line.file.branches.append(_Branch(line.span, value, parent, value))
 
-    def ifdef(self, file: _File, span: Span, start: int, end: int) -> None:
-        self.if_defined(file, span, start, end, True)
+    def ifdef(self, line: _Line) -> None:
+        self.if_defined(line, True)
 
-    def ifndef(self, file: _File, span: Span, start: int, end: int) -> None:
-        self.if_defined(file, span, start, end, False)
+    def ifndef(self, line: _Line) -> None:
+        self.if_defined(line, False)
 
-    def if_defined(self, file: _File, span: Span, start: int, end: int, wanted: bool) -> None:
-        parent = file.live
+    def if_defined(self, line: _Line, wanted: bool) -> None:
+        parent = line.file.live
         value = False
         if parent:
-            tokens = self.tokens(file, start, end)
+            tokens = self.tokens(line)
             if not tokens or not tokens[0].text.isidentifier():
-                self.diagnostics.error("P4K0116", f"{span.text} needs a name", span)
+                self.diagnostics.error("P4K0116", f"{line.span.text} needs a name", line.span)
             else:
                 value = (tokens[0].text in self.macros.defined) == wanted
-        file.branches.append(_Branch(span, value, parent, value))
+        line.file.branches.append(_Branch(line.span, value, parent, value))
 
-    def elif_(self, file: _File, span: Span, start: int, end: int) -> None:
-        branch = self.open_branch(file, span)
+    def elif_(self, line: _Line) -> None:
+        branch = self.open_branch(line)
         if branch is None:
             return
         # The condition is not looked at once a branch was taken: it need not make sense then.
         undecided = branch.parent_live and not branch.taken
-        branch.live = undecided and self.condition(file, span, start, end)
+        branch.live = undecided and self.condition(line)
         branch.taken = branch.taken or branch.live
 
-    def else_(self, file: _File, span: Span, start: int, end: int) -> None:
-        branch = self.open_branch(file, span)
+    def else_(self, line: _Line) -> None:
+        branch = self.open_branch(line)
         if branch is not None:
             branch.live = branch.parent_live and not branch.taken
             branch.taken = True
             branch.has_else = True
 
-    def endif(self, file: _File, span: Span, start: int, end: int) -> None:
-        if file.branches:
-            file.branches.pop()
+    def endif(self, line: _Line) -> None:
+        if line.file.branches:
+            line.file.branches.pop()
         else:
-            self.diagnostics.error("P4K0121", "#endif without #if", span)
+            self.diagnostics.error("P4K0121", "#endif without #if", line.span)
 
-    def open_branch(self, file: _File, span: Span) -> _Branch | None:
-        if file.branches and not file.branches[-1].has_else:
-            return file.branches[-1]
-        before = "after #else" if file.branches else "without #if"
-        self.diagnostics.error("P4K0121", f"{span.text} {before}", span)
+    def open_branch(self, line: _Line) -> _Branch | None:
+        if line.file.branches and not line.file.branches[-1].has_else:
+            return line.file.branches[-1]
+        before = "after #else" if line.file.branches else "without #if"
+        self.diagnostics.error("P4K0121", f"{line.span.text} {before}", line.span)
         return None
 
-    def condition(self, file: _File, span: Span, start: int, end: int) -> bool:
-        tokens = self.tokens(file, start, end)
+    def condition(self, line: _Line) -> bool:
+        tokens = self.tokens(line)
         try:
             expanded = self.macros.expand(self.replace_defined(tokens))
-            return conditions.value_of(expanded, span) != 0
+            return conditions.value_of(expanded, line.span) != 0
         except conditions.ConditionError as e:
             self.diagnostics.error("P4K0116", str(e), e.span)
             return False
@@ -266,10 +281,10 @@ class _Preprocessor:
 
     # --- the others
 
-    def define(self, file: _File, span: Span, start: int, end: int) -> None:
+    def define(self, line: _Line) -> None:
         # Stray characters are an error where the macro is used, if it is.
-        tokens = lexer.tokens_between(file.source, start, end, None)
-        macro = macros.parse_definition(tokens, self.diagnostics, span)
+        tokens = lexer.tokens_between(line.file.source, line.start, line.end, None)
+        macro = macros.parse_definition(tokens, self.diagnostics, line.span)
         if macro is None:
             return
         old = self.macros.defined.get(macro.name)
@@ -279,31 +294,32 @@ class _Preprocessor:
             self.diagnostics.warn("P4K0117", message, macro.span, hint)
         self.macros.defined[macro.name] = macro
 
-    def undef(self, file: _File, span: Span, start: int, end: int) -> None:
-        tokens = self.tokens(file, start, end)
+    def undef(self, line: _Line) -> None:
+        tokens = self.tokens(line)
         if not tokens or not tokens[0].text.isidentifier():
-            self.diagnostics.error("P4K0116", "#undef needs a name", span)
+            self.diagnostics.error("P4K0116", "#undef needs a name", line.span)
         else:
             self.macros.defined.pop(tokens[0].text, None)
 
-    def include(self, file: _File, span: Span, start: int, end: int) -> None:
-        text = file.source.text[start:end]
+    def include(self, line: _Line) -> None:
+        text = line.text
         match = _INCLUDE.match(text)
+        where = line.span
         if match is None:
-            expanded = self.macros.expand(self.tokens(file, start, end))
+            expanded = self.macros.expand(self.tokens(line))
             match = _INCLUDE.match("".join(t.text for t in expanded))
-            where = span
         else:
-            where = Span(file.source, start + match.start() + _blanks(text), start + match.end())
+            first = line.start + len(text) - len(text.lstrip())
+            where = Span(line.file.source, first, line.start + match.end())
         if match is None:
-            self.diagnostics.error("P4K0118", 'file wanted after #include: "x" or <x>', span)
+            self.diagnostics.error("P4K0118", 'file wanted after #include: "x" or <x>', line.span)
             return
         if self.depth >= MAX_INCLUDE_DEPTH:
             message = f"includes are nested more than {MAX_INCLUDE_DEPTH} deep"
             self.diagnostics.error("P4K0119", message, where)
             return
         found = self.finder.find(
-            match[1] or match[2] or "", file.path if match[2] is None else None
+            match[1] or match[2] or "", line.file.path if match[2] is None else None
         )
         if isinstance(found, str):
             self.diagnostics.error("P4K0118", found, where)
@@ -312,32 +328,32 @@ class _Preprocessor:
             self.read(_File(found.source, found.path))
             self.depth -= 1
 
-    def error(self, file: _File, span: Span, start: int, end: int) -> None:
-        self.diagnostics.error("P4K0120", _message(file, span, start, end), span)
+    def error(self, line: _Line) -> None:
+        self.diagnostics.error("P4K0120", _message(line), line.span)
 
-    def warning(self, file: _File, span: Span, start: int, end: int) -> None:
-        self.diagnostics.warn("P4K0120", _message(file, span, start, end), span)
+    def warning(self, line: _Line) -> None:
+        self.diagnostics.warn("P4K0120", _message(line), line.span)
 
-    def pragma(self, file: _File, span: Span, start: int, end: int) -> None:
-        if file.source.text[start:end].strip() == "once" and file.path is not None:
-            self.once.add(file.path)
+    def pragma(self, line: _Line) -> None:
+        if line.text.strip() == "once" and line.file.path is not None:
+            self.once.add(line.file.path)
 
-    def line(self, file: _File, span: Span, start: int, end: int) -> None:
-        tokens = self.macros.expand(self.tokens(file, start, end))
+    def line(self, line: _Line) -> None:
+        tokens = self.macros.expand(self.tokens(line))
         if not tokens or not tokens[0].text.isdecimal() or len(tokens[0].text) > 9:
-            self.diagnostics.error("P4K0116", "#line needs a line number", span)
+            self.diagnostics.error("P4K0116", "#line needs a line number", line.span)
             return
         named = len(tokens) > 1 and tokens[1].kind == lexer.STRING
-        name = tokens[1].text[1:-1] if named else file.source.presumed_place(start)[0]
-        file.source.markers.append(LineMarker(end + 1, int(tokens[0].text), name))
+        name = tokens[1].text[1:-1] if named else line.file.source.presumed_place(line.start)[0]
+        line.file.source.markers.append(LineMarker(line.end + 1, int(tokens[0].text), name))
 
-    def line_marker(self, file: _File, span: Span, start: int, end: int) -> None:
+    def line_marker(self, line: _Line) -> None:
         """`# 12 "file"`, as preprocessors write it; a lone # is nothing."""
-        if file.source.text[start:end].strip():
-            self.line(file, span, start, end)
+        if line.text.strip():
+            self.line(line)
 
 
-_Handler = Callable[[_Preprocessor, _File, Span, int, int], None]
+_Handler = Callable[[_Preprocessor, _Line], None]
 _CONDITIONALS: Final[Mapping[str, _Handler]] = {
     "if": _Preprocessor.if_,
     "ifdef": _Preprocessor.ifdef,
@@ -363,9 +379,5 @@ def _begins_line(text: str, offset: int) -> bool:
     return not text[line_start:offset].strip()
 
 
-def _blanks(text: str) -> int:
-    return len(text) - len(text.lstrip())
-
-
-def _message(file: _File, span: Span, start: int, end: int) -> str:
-    return file.source.text[start:end].strip() or span.text
+def _message(line: _Line) -> str:
+    return line.text.strip() or line.span.text

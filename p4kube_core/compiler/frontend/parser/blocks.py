@@ -11,8 +11,8 @@ from p4kube_core.compiler.frontend.parser import (
     tables,
     types,
 )
-from p4kube_core.compiler.frontend.parser.annotations import annotations
 from p4kube_core.compiler.frontend.parser.cursor import Cursor
+from p4kube_core.compiler.frontend.parser.notes import leading_annotations
 
 Annotations = tuple[ast.Annotation, ...]
 
@@ -48,7 +48,7 @@ def parser(c: Cursor, first: Token, notes: Annotations) -> ast.ParserType | ast.
 
 def _parser_item(c: Cursor) -> ast.LocalDeclaration | ast.State:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     if c.kind == "state":
         return _state(c, first, notes)
     if c.kind == "const":
@@ -174,11 +174,11 @@ def control(
 
 def _control_item(c: Cursor) -> ast.LocalDeclaration | ast.Block:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     match c.kind:
         case "apply" if c.peek() in ("{", "@"):
             c.advance()
-            return statements.block(c, notes + annotations(c))
+            return statements.block(c, notes + leading_annotations(c))
         case "action":
             return declarations.action(c, first, notes)
         case "table":

@@ -1,4 +1,4 @@
-"""Where the parser stands in the tokens, which names are types there, and how it gets over errors."""
+"""Where the parser stands, which names are types there, and how it gets over errors."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from p4kube_core.compiler.frontend.source import Span
 
 T = TypeVar("T")
 
-# Blocks, types and expressions within each other; stages after this one recurse as deep as a tree is.
+# Blocks, types and expressions within each other; later stages recurse as deep as a tree is.
 MAX_DEPTH: Final = 250
 # Operators in one expression, of which the left operand nests.
 MAX_HEIGHT: Final = 400
 
-_STARTS_DECLARATION: Final = frozenset(
-    ["action", "const", "control", "enum", "extern", "header", "header_union", "match_kind", "package", "parser", "struct", "typedef", "@"]
-)
+_DECLARATIONS: Final = """
+    action const control enum extern header header_union match_kind package parser struct typedef @
+"""
+_STARTS_DECLARATION: Final = frozenset(_DECLARATIONS.split())
 
 
 class SyntaxFault(Exception):
-    """The text does not fit the grammar here. Caught, and reported, by the nearest list of items."""
+    """The text does not fit the grammar; caught and reported by the nearest list of items."""
 
     def __init__(
         self, message: str, span: Span, hint: str | None = None, code: str = "P4K0201"
@@ -102,7 +103,7 @@ class Cursor:
         raise self.fault(f"{kind!r} wanted after {after}")
 
     def semicolon(self, after: str) -> None:
-        """Take a `;`. One that is missing at a line's end is reported and then taken for granted."""
+        """Take a `;`; one missing at a line's end is reported and then taken for granted."""
         if self.kind == ";":
             self.advance()
             return
@@ -219,9 +220,14 @@ class Cursor:
             elif kind == ";" and open_braces <= 0:
                 self.advance()
                 return
-            elif end == lexer.END and open_braces <= 0 and self.index > first:
-                if kind in _STARTS_DECLARATION and self.begins_line():
-                    return
+            elif (
+                end == lexer.END
+                and open_braces <= 0
+                and self.index > first
+                and kind in _STARTS_DECLARATION
+                and self.begins_line()
+            ):
+                return
             self.advance()
 
     def begins_line(self) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from p4kube_core.compiler.frontend import ast
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import expressions, statements, types
-from p4kube_core.compiler.frontend.parser.annotations import annotations
 from p4kube_core.compiler.frontend.parser.cursor import Cursor
+from p4kube_core.compiler.frontend.parser.notes import leading_annotations
 
 Annotations = tuple[ast.Annotation, ...]
 
@@ -82,7 +82,7 @@ def instance(c: Cursor, first: Token, notes: Annotations, type_: ast.Type) -> as
 
 def _instance_member(c: Cursor) -> ast.FunctionDeclaration | ast.Instantiation:
     first = c.token
-    return function_or_instance(c, first, annotations(c))
+    return function_or_instance(c, first, leading_annotations(c))
 
 
 def function_or_instance(
@@ -130,7 +130,7 @@ def parameters(c: Cursor) -> tuple[ast.Parameter, ...]:
 
 def _parameter(c: Cursor) -> ast.Parameter:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     direction = ast.Direction.NONE
     if c.kind in ("in", "out", "inout"):
         direction = ast.Direction(c.advance().kind)

@@ -16,8 +16,8 @@ from p4kube_core.compiler.frontend.parser import (
     typedeclarations,
     types,
 )
-from p4kube_core.compiler.frontend.parser.annotations import annotations
 from p4kube_core.compiler.frontend.parser.cursor import Cursor
+from p4kube_core.compiler.frontend.parser.notes import leading_annotations
 from p4kube_core.compiler.frontend.source import Source, Span
 
 # Enough for ten calls at each level of the deepest tree (cursor.MAX_DEPTH, cursor.MAX_HEIGHT).
@@ -94,7 +94,7 @@ def _without_strays(tokens: list[Token], diagnostics: Diagnostics) -> list[Token
 
 def _declaration(c: Cursor, inner: list[ast.Declaration]) -> ast.Declaration | None:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     match c.kind:
         case ";":
             c.advance()

@@ -11,8 +11,8 @@ from typing import Final
 from p4kube_core.compiler.frontend import ast, lexer
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import declarations, expressions, types
-from p4kube_core.compiler.frontend.parser.annotations import annotations
 from p4kube_core.compiler.frontend.parser.cursor import Cursor, SyntaxFault
+from p4kube_core.compiler.frontend.parser.notes import leading_annotations
 
 Annotations = tuple[ast.Annotation, ...]
 _ASSIGNMENTS: Final[Mapping[str, ast.AssignmentOperator]] = {
@@ -24,7 +24,7 @@ def statement(c: Cursor) -> ast.Statement:
     """A statement, or a declaration of a variable, constant or instance."""
     c.enter()
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     parse = _BY_KEYWORD.get(c.kind)
     if parse is not None:
         found = parse(c, first, notes)
@@ -54,7 +54,7 @@ def block_in_scope(c: Cursor, notes: Annotations, first: Token) -> ast.Block:
 
 
 def declares(c: Cursor) -> bool:
-    """Does a declaration of a variable or instance stand here, as opposed to an assignment or call?"""
+    """Does a declaration of a variable or instance stand here, not an assignment or call?"""
     if types.begins_type(c):
         return True
     absolute = 1 if c.kind == "." else 0
@@ -118,12 +118,7 @@ def _target(c: Cursor) -> ast.Expression:
     """What is assigned to or called: an l-value, or a call of one."""
     if c.at_name or c.kind in (".", "this", "("):
         return expressions.unary(c)
-    if c.kind in lexer.KEYWORDS or c.kind in ("else", "}"):
-        raise c.fault("statement wanted")
-    hint = None
-    if c.kind == lexer.IDENTIFIER:
-        hint = None
-    raise c.fault("statement wanted", hint)
+    raise c.fault("statement wanted")
 
 
 def _applied_type(c: Cursor, call: ast.Call) -> ast.Type | None:
@@ -168,11 +163,8 @@ def _switch(c: Cursor, first: Token, notes: Annotations) -> ast.Statement:
 
 def _case(c: Cursor) -> ast.SwitchCase:
     first = c.token
-    label: ast.Expression
-    if c.kind == "default":
-        label = ast.DefaultKey(c.advance().span)
-    else:
-        label = expressions.expression(c)
+    is_default = c.kind == "default"
+    label = ast.DefaultKey(c.advance().span) if is_default else expressions.expression(c)
     c.expect(":", "the label")
     body = block(c) if c.kind == "{" else None
     return ast.SwitchCase(c.span_from(first), label, body)
@@ -240,7 +232,7 @@ def _loop_variable(c: Cursor) -> ast.VariableDeclaration | ast.Expression | None
     start, depth = c.index, c.depth
     first = c.token
     try:
-        notes = annotations(c)
+        notes = leading_annotations(c)
         if c.at_name and c.peek() == "in":
             name = c.advance()
             return ast.NameExpression(name.span, name.text)
@@ -269,7 +261,7 @@ def _loop_statements(
 
 def _loop_initializer(c: Cursor) -> ast.Statement:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     if declares(c):
         return declarations.variable_without_semicolon(c, first, notes)
     return _assignment_or_call(c, first, notes)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from p4kube_core.compiler.frontend import ast
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import expressions
-from p4kube_core.compiler.frontend.parser.annotations import annotations
 from p4kube_core.compiler.frontend.parser.cursor import Cursor
+from p4kube_core.compiler.frontend.parser.notes import leading_annotations
 
 Annotations = tuple[ast.Annotation, ...]
 
@@ -23,7 +23,7 @@ def table(c: Cursor, first: Token, notes: Annotations) -> ast.TableDeclaration:
 
 def _property(c: Cursor) -> ast.TableProperty:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     is_const = c.accept("const")
     name = c.name("table property's name")
     c.expect("=", f"{name.text!r}")
@@ -60,14 +60,14 @@ def _key(c: Cursor) -> ast.TableKey:
     expression = expressions.expression(c)
     c.expect(":", "the key's expression")
     kind = c.name("match kind")
-    notes = annotations(c)
+    notes = leading_annotations(c)
     c.semicolon("the key")
     return ast.TableKey(c.span_from(first), notes, expression, kind.text, kind.span)
 
 
 def _action(c: Cursor) -> ast.ActionReference:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     expression = _reference(c)
     c.semicolon("the action")
     return ast.ActionReference(c.span_from(first), notes, expression)
@@ -87,7 +87,7 @@ def _reference(c: Cursor) -> ast.Expression:
 
 def _entry(c: Cursor) -> ast.TableEntry:
     first = c.token
-    before = annotations(c)
+    before = leading_annotations(c)
     is_const = c.accept("const")
     priority = None
     if c.kind == "priority" and c.peek() == "=":
@@ -98,6 +98,6 @@ def _entry(c: Cursor) -> ast.TableEntry:
     keyset = expressions.keyset(c)
     c.expect(":", "the key set")
     action = _reference(c)
-    notes = before + annotations(c)
+    notes = before + leading_annotations(c)
     c.semicolon("the entry")
     return ast.TableEntry(c.span_from(first), notes, is_const, priority, keyset, action)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from p4kube_core.compiler.frontend import ast, lexer
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import declarations, expressions, types
-from p4kube_core.compiler.frontend.parser.annotations import annotations
 from p4kube_core.compiler.frontend.parser.cursor import Cursor
+from p4kube_core.compiler.frontend.parser.notes import leading_annotations
 
 Annotations = tuple[ast.Annotation, ...]
 _FieldedType = type[ast.StructDeclaration | ast.HeaderDeclaration | ast.HeaderUnionDeclaration]
+_NamedDeclaration = (
+    ast.StructDeclaration | ast.HeaderDeclaration | ast.HeaderUnionDeclaration | ast.EnumDeclaration
+)
 FIELDED: dict[str, _FieldedType] = {
     "struct": ast.StructDeclaration,
     "header": ast.HeaderDeclaration,
@@ -38,7 +41,7 @@ def fielded(
 
 def _field(c: Cursor) -> ast.Field:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     type_ = types.type_reference(c)
     name = c.name("field's name")
     while c.kind == "[":
@@ -64,7 +67,7 @@ def _members(c: Cursor, what: str) -> tuple[ast.EnumMember, ...]:
     found: list[ast.EnumMember] = []
     while c.kind != "}":
         first = c.token
-        notes = annotations(c)
+        notes = leading_annotations(c)
         name = c.name(what)
         value = expressions.bracketed(c) if c.accept("=") else None
         found.append(ast.EnumMember(c.span_from(first), notes, name.text, value))
@@ -98,7 +101,7 @@ def typedef(
         emit: takes the declaration of a type that is declared within the typedef.
     """
     keyword = c.advance()
-    inner: ast.Declaration | None = None
+    inner: _NamedDeclaration | None = None
     if c.kind in FIELDED:
         inner = fielded(c, c.token, ())
     elif c.kind == "enum":
@@ -176,7 +179,7 @@ def _extern_function(c: Cursor, first: Token, notes: Annotations) -> ast.ExternF
 
 def _method(c: Cursor, object_name: str) -> ast.ExternMethod:
     first = c.token
-    notes = annotations(c)
+    notes = leading_annotations(c)
     is_abstract = c.accept("abstract")
     c.scopes.append({})
     return_type = None

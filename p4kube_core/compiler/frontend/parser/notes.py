@@ -9,7 +9,7 @@ from p4kube_core.compiler.frontend.parser import expressions
 from p4kube_core.compiler.frontend.parser.cursor import Cursor, SyntaxFault
 
 
-def annotations(c: Cursor) -> tuple[ast.Annotation, ...]:
+def leading_annotations(c: Cursor) -> tuple[ast.Annotation, ...]:
     """All annotations that stand here, none or more."""
     if c.kind != "@":
         return ()
