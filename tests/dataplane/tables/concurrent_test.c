@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Readers look for entries that no update names while the writer inserts, changes and deletes others around them: they must be
+ * found every time, by themselves or hidden by a better one, and every entry must be whole.
+ *
+ *   concurrent_test KIND UPDATES
+ */
+#include "reference.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#define READERS 2
+#define KEY_BYTES 6
+#define DATA_BYTES 16
+#define SIZE 4000
+#define STAYING 64
+#define RETIRED 512
+
+static struct p4k_table_spec spec = {
+	.name = "t",
+	.size = SIZE,
+	.key_bytes = KEY_BYTES,
+	.data_bytes = DATA_BYTES,
+	.default_data = (const uint8_t[DATA_BYTES]){0},
+};
+static struct p4k_table *table;
+static uint8_t staying[STAYING][MAX_RECORD];
+static bool done;			/* writer: wo, readers: ro */
+static uint64_t passed[READERS];	/* quiescent points; each reader: wo its own, writer: ro */
+static bool finished[READERS];		/* the same */
+static uint64_t updates;
+
+static struct {
+	void (*free)(void *);
+	void *memory;
+} retired[RETIRED];
+static unsigned int n_retired;
+
+static void
+flush(void *owner)
+{
+	(void)owner;
+	for (unsigned int r = 0; r < READERS; r++) {
+		uint64_t before = __atomic_load_n(&passed[r], __ATOMIC_SEQ_CST);
+
+		while (__atomic_load_n(&passed[r], __ATOMIC_SEQ_CST) == before &&
+		       !__atomic_load_n(&finished[r], __ATOMIC_SEQ_CST))
+			sched_yield();
+	}
+	for (unsigned int i = 0; i < n_retired; i++)
+		retired[i].free(retired[i].memory);
+	n_retired = 0;
+}
+
+static void
+retire(void *owner, void (*free)(void *), void *memory)
+{
+	if (n_retired == RETIRED)
+		flush(owner);
+	retired[n_retired].free = free;
+	retired[n_retired++].memory = memory;
+}
+
+/* Data that is recognised when torn: the same eight bytes twice. */
+static void
+finish_record(uint8_t *record, uint64_t *seed)
+{
+	uint8_t *action = record + identity_size(&spec);
+	uint64_t stamp = next_random(seed);
+
+	put_be(action, 2, (uint32_t)(stamp & 3));
+	memcpy(action + 2, &stamp, 8);
+	memcpy(action + 10, &stamp, 8);
+}
+
+static void
+set_identity(uint8_t *record, unsigned int prefix_bits, unsigned int mask_bits, uint32_t priority)
+{
+	if (spec.kind == P4K_LPM) {
+		cut_prefix(record, prefix_bits, KEY_BYTES);
+		put_be(record + KEY_BYTES, 2, prefix_bits);
+	} else if (spec.kind == P4K_TERNARY) {
+		cut_prefix(record, mask_bits, KEY_BYTES);
+		memset(record + KEY_BYTES, 0xff, KEY_BYTES);
+		cut_prefix(record + KEY_BYTES, mask_bits, KEY_BYTES);
+		put_be(record + 2 * KEY_BYTES, 4, priority);
+	}
+}
+
+static void
+make_staying(uint8_t *record, unsigned int i)
+{
+	uint64_t seed = 77 + i;
+
+	memset(record, 0, MAX_RECORD);
+	record[0] = (uint8_t)(i % 4);
+	record[1] = (uint8_t)(i / 4);
+	record[2] = (uint8_t)i;
+	record[3] = (uint8_t)(i * 37);
+	record[5] = 0x42;
+	set_identity(record, 12 + i % 37, 16 + i % 8, 50 + i);
+	finish_record(record, &seed);
+}
+
+/* Never one of those that stay: its last byte, its length or its priority differs. */
+static void
+make_passing(uint8_t *record, uint64_t *seed)
+{
+	memset(record, 0, MAX_RECORD);
+	memcpy(record, staying[below(seed, STAYING)], KEY_BYTES);
+	for (unsigned int i = 0; i < 3; i++)
+		record[below(seed, 5)] ^= (uint8_t)(1u << below(seed, 8));
+	record[5] = (uint8_t)below(seed, 0x42);
+	set_identity(record, below(seed, 8 * KEY_BYTES + 1), 8 + below(seed, 33), below(seed, 40) * 7);
+	finish_record(record, seed);
+}
+
+static bool
+stays(const uint8_t *record)
+{
+	for (unsigned int i = 0; i < STAYING; i++)
+		if (memcmp(staying[i], record, identity_size(&spec)) == 0)
+			return true;
+	return false;
+}
+
+static void *
+read_on(void *argument)
+{
+	unsigned int reader = (unsigned int)(uintptr_t)argument;
+	uint64_t seed = 1000 + reader, found = 0;
+	uint8_t *key = malloc(spec.key_bytes);
+
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
+		for (unsigned int n = 0; n < 32; n++) {
+			const uint8_t *record = staying[below(&seed, STAYING)];
+			const struct p4k_entry *entry;
+
+			memcpy(key, record, KEY_BYTES);
+			entry = look_up(table, &spec, key);
+			CHECK(entry != NULL);
+			CHECK(memcmp(entry->data, entry->data + 8, 8) == 0);
+			CHECK(entry->action == (entry->data[0] & 3));
+			if (spec.kind == P4K_LPM)
+				CHECK(entry->prefix_bits >= get_be(record + KEY_BYTES, 2));
+			if (spec.kind == P4K_TERNARY)
+				CHECK(entry->priority >= get_be(record + 2 * KEY_BYTES, 4));
+			found++;
+		}
+		__atomic_fetch_add(&passed[reader], 1, __ATOMIC_SEQ_CST);
+		sched_yield();
+	}
+	__atomic_store_n(&finished[reader], true, __ATOMIC_SEQ_CST);
+	CHECK(found > 0);
+	free(key);
+	return NULL;
+}
+
+static void
+update(void)
+{
+	uint8_t record[MAX_RECORD];
+	uint64_t seed = 5;
+
+	for (uint64_t i = 0; i < updates; i++) {
+		make_passing(record, &seed);
+		if (stays(record))
+			continue;
+		/* Alternately growing and shrinking; what stays is changed in place now and then. */
+		if (i / 2000 % 2 == 0) {
+			(void)p4k_table_upsert(table, record);
+		} else if (p4k_table_delete(table, record) != 0) {
+			const struct p4k_entry *entry;
+			uint32_t cursor = below(&seed, SIZE);
+
+			entry = p4k_table_next(table, &cursor);
+			if (entry == NULL)
+				continue;
+			p4k_table_record(table, entry, record);
+			if (!stays(record))
+				CHECK(p4k_table_delete(table, record) == 0);
+		}
+		if (i % 16 == 0) {
+			memcpy(record, staying[below(&seed, STAYING)], MAX_RECORD);
+			finish_record(record, &seed);
+			CHECK(p4k_table_modify(table, record) == 0);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct p4k_reclaimer reclaimer = {retire, flush, NULL, NULL};
+	pthread_t readers[READERS];
+
+	CHECK(argc == 3);
+	spec.kind = kind_named(argv[1]);
+	updates = (uint64_t)atoll(argv[2]);
+	CHECK(p4k_table_create(&spec, &reclaimer, &table) == 0);
+	for (unsigned int i = 0; i < STAYING; i++) {
+		make_staying(staying[i], i);
+		CHECK(p4k_table_upsert(table, staying[i]) == 0);
+	}
+	for (unsigned int r = 0; r < READERS; r++)
+		CHECK(pthread_create(&readers[r], NULL, read_on, (void *)(uintptr_t)r) == 0);
+	update();
+	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
+	for (unsigned int r = 0; r < READERS; r++)
+		CHECK(pthread_join(readers[r], NULL) == 0);
+	p4k_table_destroy(table);
+	return 0;
+}
