@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program with its tables and counters, under a number. */
+#ifndef P4K_DAEMON_DEVICE_H
+#define P4K_DAEMON_DEVICE_H
+
+#include <sys/queue.h>
+
+#include <jansson.h>
+#include <rte_common.h>
+
+#include "../runtime/p4k_table.h"
+#include "counter.h"
+#include "failure.h"
+#include "object.h"
+
+#define DEVICE_NAME_MAX 128
+
+/* One worker's share of a device. That worker: wo, control: ro. */
+struct device_run {
+	struct p4k_context context; /* control: wo once, worker: ro, but now_ns */
+	uint64_t packets;
+	uint64_t no_port; /* sent to a P4 port that is not wired */
+} __rte_cache_aligned;
+
+struct device {
+	uint64_t id; /* fixed, as all up to runs */
+	char name[DEVICE_NAME_MAX];
+	char epitaph[DEVICE_NAME_MAX + 64]; /* what is said if it crashes the process */
+	size_t epitaph_length;
+	struct object object;
+	const struct p4k_program *program;
+	struct device_run *runs;   /* by worker */
+	struct p4k_table **tables; /* control writes through, workers read through */
+	struct counter *counters;  /* control only */
+	struct counter **direct;   /* by table: its direct counter or NULL; control only */
+	LIST_ENTRY(device) next;   /* control only */
+};
+
+LIST_HEAD(device_list, device);
+extern struct device_list devices; /* control only */
+
+struct device *device_find(uint64_t id);
+int device_add(uint64_t id, const char *path, const char *name, struct failure *why);
+/* Another program in its place: ports stay, tables start empty. If it fails the old one goes on. */
+int device_replace(struct device *old, const char *path, struct failure *why);
+int device_remove(struct device *device, struct failure *why);
+
+/* What the program declares, for the answers to device_add and device_replace. */
+void device_declare(const struct device *device, json_t *answer);
+/* What device_list answers for one device. */
+json_t *device_describe(const struct device *device);
+
+#endif

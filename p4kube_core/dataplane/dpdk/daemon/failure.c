@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "failure.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *failure_name(enum failure_code code)
+{
+	static const char *const names[] = {
+		[FAIL_NONE] = "ok",		  [FAIL_NOT_FOUND] = "not_found",
+		[FAIL_EXISTS] = "exists",	  [FAIL_INVALID] = "invalid",
+		[FAIL_FULL] = "full",		  [FAIL_BUSY] = "busy",
+		[FAIL_UNSUPPORTED] = "unsupported", [FAIL_IO] = "io",
+	};
+
+	return names[code];
+}
+
+int fail(struct failure *why, enum failure_code code, const char *format, ...)
+{
+	va_list arguments;
+
+	why->code = code;
+	va_start(arguments, format);
+	vsnprintf(why->message, sizeof(why->message), format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+void say(const char *format, ...)
+{
+	char line[1024] = "p4kube-dataplane: ";
+	size_t prefix = sizeof("p4kube-dataplane: ") - 1;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line + prefix, sizeof(line) - prefix, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "%s\n", line);
+}

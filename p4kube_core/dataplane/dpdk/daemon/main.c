@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* p4kube-dataplane: runs compiled P4 programs between ports. */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+
+#include "control.h"
+#include "failure.h"
+#include "settings.h"
+#include "worker.h"
+
+/* Each may use the ones before it. */
+static const struct module *const modules[] = {
+	&eal_module, &rcu_module, &ports_module, &devices_module, &workers_module, &control_module,
+};
+
+/* The first n of them. */
+static void stop(size_t n)
+{
+	while (n > 0)
+		modules[--n]->stop();
+}
+
+/* Say whose program it was, then let the signal do what it does. */
+static void on_crash(int signal_number)
+{
+	unsigned long length;
+	const char *epitaph = worker_epitaph(&length);
+
+	if (epitaph && write(STDERR_FILENO, epitaph, length) < 0)
+		length = 0;
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+static void catch_crashes(void)
+{
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+	struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_NODEFER};
+
+	for (size_t i = 0; i < RTE_DIM(signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	int ret = settings_read(argc, argv);
+
+	if (ret != 0)
+		return ret > 0 ? 0 : 2;
+	if (control_block_signals() != 0)
+		return 1;
+	for (size_t i = 0; i < RTE_DIM(modules); i++) {
+		if (modules[i]->start() != 0) {
+			stop(i);
+			return 1;
+		}
+	}
+	catch_crashes();
+	say("serving %s", settings.socket);
+	control_run();
+	stop(RTE_DIM(modules));
+	return 0;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "object.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OBJECT_MAX (64 << 20)
+#define TABLE_ENTRIES_MAX (1u << 26)
+
+/* The file into memory; the loader takes what is on file systems mounted noexec (/run) only from there. */
+static int copy(const char *path, struct failure *why)
+{
+	int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), to;
+	struct stat status;
+	off_t offset = 0;
+
+	if (from < 0)
+		return fail(why, errno == ENOENT ? FAIL_NOT_FOUND : FAIL_IO, "object %s: %s", path,
+			    strerror(errno));
+	if (fstat(from, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0 ||
+	    status.st_size > OBJECT_MAX) {
+		close(from);
+		return fail(why, FAIL_INVALID, "object %s: want a file of 1 byte to 64 MB", path);
+	}
+	to = memfd_create("p4kube-program", MFD_CLOEXEC);
+	while (to >= 0 && offset < status.st_size) {
+		ssize_t sent = sendfile(to, from, &offset, (size_t)(status.st_size - offset));
+
+		if (sent <= 0) {
+			close(to);
+			to = -1;
+		}
+	}
+	close(from);
+	if (to < 0)
+		return fail(why, FAIL_IO, "object %s: cannot be copied: %s", path, strerror(errno));
+	return to;
+}
+
+static int check_table(const struct p4k_program *program, const struct p4k_table_spec *table,
+		       const char *path, struct failure *why)
+{
+	if (!table->name || table->kind > P4K_TERNARY || table->size == 0 ||
+	    table->size > TABLE_ENTRIES_MAX || table->key_bytes == 0 ||
+	    table->default_action >= program->n_actions || table->n_const_entries > table->size ||
+	    (table->n_const_entries > 0 && !table->const_entries))
+		return fail(why, FAIL_INVALID, "object %s: table '%s' is not well formed", path,
+			    table->name ? table->name : "?");
+	return 0;
+}
+
+static int check(const struct p4k_program *program, const char *path, struct failure *why)
+{
+	if (program->abi != P4K_ABI)
+		return fail(why, FAIL_UNSUPPORTED, "object %s: want ABI %d; it has %u", path, P4K_ABI,
+			    program->abi);
+	if (!program->name || !program->digest || !program->process ||
+	    (program->n_tables && !program->tables) || (program->n_actions && !program->actions) ||
+	    (program->n_counters && !program->counters) || (program->n_drops && !program->drops))
+		return fail(why, FAIL_INVALID, "object %s: its description is incomplete", path);
+	for (unsigned int i = 0; i < program->n_tables; i++)
+		if (check_table(program, &program->tables[i], path, why) != 0)
+			return -1;
+	for (unsigned int i = 0; i < program->n_counters; i++) {
+		const struct p4k_counter_spec *counter = &program->counters[i];
+
+		if (!counter->name || counter->table < -1 || counter->table >= program->n_tables ||
+		    counter->size > TABLE_ENTRIES_MAX)
+			return fail(why, FAIL_INVALID, "object %s: counter %u is not well formed",
+				    path, i);
+	}
+	for (unsigned int i = 0; i < program->n_drops; i++)
+		if (!program->drops[i])
+			return fail(why, FAIL_INVALID, "object %s: drop %u has no name", path, i);
+	return 0;
+}
+
+int object_load(struct object *object, const char *path, struct failure *why)
+{
+	char name[64];
+
+	object->file = copy(path, why);
+	if (object->file < 0)
+		return -1;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", object->file);
+	object->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	if (!object->handle) {
+		const char *reason = dlerror();
+
+		if (strncmp(reason, name, strlen(name)) == 0)
+			reason += strlen(name);
+		fail(why, FAIL_INVALID, "object %s: cannot be loaded%s%s", path,
+		     *reason == ':' ? "" : ": ", reason);
+		close(object->file);
+		return -1;
+	}
+	object->program = dlsym(object->handle, "p4k_program");
+	if (!object->program)
+		fail(why, FAIL_INVALID, "object %s: want symbol p4k_program; found none", path);
+	if (!object->program || check(object->program, path, why) != 0) {
+		object_unload(object);
+		return -1;
+	}
+	return 0;
+}
+
+void object_unload(struct object *object)
+{
+	dlclose(object->handle);
+	close(object->file);
+}

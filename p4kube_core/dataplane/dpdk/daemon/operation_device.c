@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <limits.h>
+
+#include "device.h"
+#include "field.h"
+#include "message.h"
+
+int op_device_add(const struct request *request, struct answer *answer, struct failure *why)
+{
+	const char *path, *name;
+	uint64_t id;
+
+	if (field_number(request->json, "id", 1, INT64_MAX, &id, why) != 0 ||
+	    field_string(request->json, "object", PATH_MAX - 1, &path, why) != 0 ||
+	    field_string(request->json, "name", DEVICE_NAME_MAX - 1, &name, why) != 0 ||
+	    device_add(id, path, name, why) != 0)
+		return -1;
+	device_declare(device_find(id), answer->json);
+	return 0;
+}
+
+int op_device_replace(const struct request *request, struct answer *answer, struct failure *why)
+{
+	struct device *device = wanted_device(request, "id", why);
+	const char *path;
+	uint64_t id;
+
+	if (!device || field_string(request->json, "object", PATH_MAX - 1, &path, why) != 0)
+		return -1;
+	id = device->id;
+	if (device_replace(device, path, why) != 0)
+		return -1;
+	device_declare(device_find(id), answer->json);
+	return 0;
+}
+
+int op_device_remove(const struct request *request, struct answer *answer, struct failure *why)
+{
+	struct device *device = wanted_device(request, "id", why);
+
+	(void)answer;
+	return device ? device_remove(device, why) : -1;
+}
+
+int op_device_list(const struct request *request, struct answer *answer, struct failure *why)
+{
+	json_t *list = json_array();
+	struct device *device;
+
+	(void)request, (void)why;
+	LIST_FOREACH(device, &devices, next)
+		json_array_append_new(list, device_describe(device));
+	json_object_set_new(answer->json, "devices", list);
+	return 0;
+}

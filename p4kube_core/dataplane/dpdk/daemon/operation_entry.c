@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "bytes.h"
+#include "device.h"
+#include "field.h"
+#include "message.h"
+#include "table_request.h"
+
+#define COUNTS_BYTES 16
+#define READ_BYTES_MAX (32u << 20)
+
+/* The failure of one record, as the table's errno says it. */
+static enum failure_code code_of(int error)
+{
+	switch (-error) {
+	case EINVAL:
+		return FAIL_INVALID;
+	case EEXIST:
+		return FAIL_EXISTS;
+	case ENOENT:
+		return FAIL_NOT_FOUND;
+	default:
+		return FAIL_FULL;
+	}
+}
+
+static const char *sentence_of(int error)
+{
+	switch (-error) {
+	case EINVAL:
+		return "the record breaks a rule of the table: bits outside of mask or prefix, or a prefix longer than the key";
+	case EEXIST:
+		return "there is an entry with this key already";
+	case ENOENT:
+		return "there is no entry with this key";
+	case ENOSPC:
+		return "the table is full";
+	default:
+		return "no memory";
+	}
+}
+
+static int (*write_of(const char *mode))(struct p4k_table *, const uint8_t *)
+{
+	static const struct {
+		const char *mode;
+		int (*write)(struct p4k_table *, const uint8_t *);
+	} modes[] = {
+		{"insert", p4k_table_insert},
+		{"modify", p4k_table_modify},
+		{"delete", p4k_table_delete},
+		{"upsert", p4k_table_upsert},
+	};
+
+	for (size_t i = 0; i < RTE_DIM(modes); i++)
+		if (strcmp(modes[i].mode, mode) == 0)
+			return modes[i].write;
+	return NULL;
+}
+
+static int check_action(const struct target *target, const uint8_t *record)
+{
+	const struct p4k_program *program = target->device->program;
+	uint16_t action = load16(record + target->record_bytes - target->spec->data_bytes - 2);
+
+	return action < program->n_actions &&
+			       program->actions[action].data_bytes <= target->spec->data_bytes ?
+		       0 :
+		       -1;
+}
+
+static void note(json_t *failed, uint64_t position, enum failure_code code, const char *sentence)
+{
+	json_array_append_new(failed, json_pack("[I, s, s]", (json_int_t)position,
+						failure_name(code), sentence));
+}
+
+int op_entries_write(const struct request *request, struct answer *answer, struct failure *why)
+{
+	int (*write)(struct p4k_table *, const uint8_t *);
+	struct target target;
+	const char *mode;
+	uint64_t count;
+	json_t *failed;
+
+	if (target_read(request, &target, why) != 0 ||
+	    field_string(request->json, "mode", 16, &mode, why) != 0 ||
+	    field_number(request->json, "count", 0, MESSAGE_MAX, &count, why) != 0)
+		return -1;
+	write = write_of(mode);
+	if (!write)
+		return fail(why, FAIL_INVALID,
+			    "mode: want insert, modify, delete or upsert; got '%s'", mode);
+	if (request->blob_length != count * target.record_bytes)
+		return fail(why, FAIL_INVALID, "want %zu bytes a record of table '%s'; got %zu bytes for %zu",
+			    target.record_bytes, target.spec->name, request->blob_length,
+			    (size_t)count);
+	failed = json_array();
+	for (uint64_t i = 0; i < count; i++) {
+		const uint8_t *record = request->blob + i * target.record_bytes;
+		int ret;
+
+		if (write != p4k_table_delete && check_action(&target, record) != 0) {
+			note(failed, i, FAIL_INVALID, "the table has no such action");
+			continue;
+		}
+		ret = write(target.table, record);
+		if (ret != 0)
+			note(failed, i, code_of(ret), sentence_of(ret));
+	}
+	json_object_set_new(answer->json, "failed", failed);
+	return 0;
+}
+
+static struct p4k_cell counts_of(const struct target *target, uint32_t slot)
+{
+	return target->direct ? counter_read(target->direct, slot) : (struct p4k_cell){0};
+}
+
+int op_entries_read(const struct request *request, struct answer *answer, struct failure *why)
+{
+	uint64_t cursor64, limit, count = 0;
+	const struct p4k_entry *entry = NULL;
+	struct target target;
+	uint32_t cursor;
+	size_t each;
+
+	if (target_read(request, &target, why) != 0 ||
+	    field_number_or(request->json, "cursor", 0, UINT32_MAX, 0, &cursor64, why) != 0)
+		return -1;
+	each = target.record_bytes + COUNTS_BYTES;
+	if (field_number_or(request->json, "limit", 1, UINT32_MAX, 65536, &limit, why) != 0)
+		return -1;
+	limit = RTE_MIN(limit, READ_BYTES_MAX / each);
+	limit = RTE_MIN(limit, (uint64_t)p4k_table_count(target.table) + 1);
+	answer->blob = malloc(limit * each);
+	if (!answer->blob)
+		return fail(why, FAIL_FULL, "no memory for the answer");
+	cursor = (uint32_t)cursor64;
+	while (count < limit && (entry = p4k_table_next(target.table, &cursor))) {
+		uint8_t *at = answer->blob + count++ * each;
+
+		p4k_table_record(target.table, entry, at);
+		store_cell(at + target.record_bytes, counts_of(&target, entry->slot));
+	}
+	answer->blob_length = count * each;
+	json_object_set_new(answer->json, "count", json_integer((json_int_t)count));
+	if (entry)
+		json_object_set_new(answer->json, "cursor", json_integer(cursor));
+	return 0;
+}
+
+int op_default_write(const struct request *request, struct answer *answer, struct failure *why)
+{
+	uint8_t data[UINT16_MAX] = {0};
+	struct target target;
+	size_t bytes;
+	uint16_t action;
+	int ret;
+
+	(void)answer;
+	if (target_read(request, &target, why) != 0)
+		return -1;
+	if (request->blob_length == 0) {
+		ret = p4k_table_set_default(target.table, 0, NULL);
+		return ret == 0 ? 0 : fail(why, code_of(ret), "%s", sentence_of(ret));
+	}
+	bytes = request->blob_length - RTE_MIN(request->blob_length, (size_t)2);
+	action = request->blob_length < 2 ? UINT16_MAX : load16(request->blob);
+	if (action >= target.device->program->n_actions)
+		return fail(why, FAIL_INVALID, "table '%s': there is no such action",
+			    target.spec->name);
+	/* The action's own data, or padded as in an entry. */
+	if (bytes > target.spec->data_bytes ||
+	    bytes < target.device->program->actions[action].data_bytes)
+		return fail(why, FAIL_INVALID, "table '%s': want %u to %u bytes of action data; got %zu",
+			    target.spec->name, target.device->program->actions[action].data_bytes,
+			    target.spec->data_bytes, bytes);
+	memcpy(data, request->blob + 2, bytes);
+	ret = p4k_table_set_default(target.table, action, data);
+	return ret == 0 ? 0 : fail(why, code_of(ret), "%s", sentence_of(ret));
+}
+
+int op_default_read(const struct request *request, struct answer *answer, struct failure *why)
+{
+	const struct p4k_entry *entry;
+	struct target target;
+	size_t bytes;
+
+	if (target_read(request, &target, why) != 0)
+		return -1;
+	bytes = target.spec->data_bytes;
+	answer->blob_length = 2 + bytes + COUNTS_BYTES;
+	answer->blob = malloc(answer->blob_length);
+	if (!answer->blob)
+		return fail(why, FAIL_FULL, "no memory for the answer");
+	entry = p4k_default(target.table);
+	store16(answer->blob, entry->action);
+	memcpy(answer->blob + 2, entry->data, bytes);
+	store_cell(answer->blob + 2 + bytes, counts_of(&target, entry->slot));
+	return 0;
+}

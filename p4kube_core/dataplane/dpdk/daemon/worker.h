@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads that move packets. */
+#ifndef P4K_DAEMON_WORKER_H
+#define P4K_DAEMON_WORKER_H
+
+/* Any thread: have every worker look at the wiring and at its ports now. */
+void workers_wake(void);
+
+/* Signal-safe: what the thread that crashed was running, or NULL; its length by reference. */
+const char *worker_epitaph(unsigned long *length);
+
+#endif
