@@ -1,0 +1,1 @@
+"""Network-function packages: a program, what it can be told, and how that becomes entries."""
