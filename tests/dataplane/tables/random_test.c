@@ -3,6 +3,9 @@
  * Random updates and look-ups, compared with a list that is searched from end to end.
  *
  *   random_test KIND KEY_BYTES SIZE STEPS SEED
+ *
+ * Linked with --wrap of the allocator: every twentieth or so allocation fails where the seed is a multiple of three, and
+ * a call that fails must leave the table as it was. With odd seeds keys crowd where their last byte differs.
  */
 #include "reference.h"
 
@@ -36,6 +39,50 @@ static bool *slot_held; /* by an entry, or by a deleted one that is not reclaime
 static struct retired retired[4096];
 static unsigned int n_retired;
 static uint64_t seed;
+static bool crowded;
+
+static bool failing; /* allocations fail now and then */
+static bool failing_at_all;
+static uint64_t failures = 1;
+
+void *__real_calloc(size_t n, size_t size);
+void *__real_malloc(size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+static bool
+fails(void)
+{
+	return failing && below(&failures, 20) == 0;
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_realloc(void *memory, size_t size)
+{
+	return fails() ? NULL : __real_realloc(memory, size);
+}
+
+void *
+__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+	return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
 
 static void
 flush(void *owner)
@@ -69,7 +116,7 @@ random_key(uint8_t *key)
 	static const uint8_t values[] = {0x00, 0x01, 0x80, 0xff, 0x0a};
 
 	for (unsigned int i = 0; i < spec.key_bytes; i++)
-		key[i] = below(&seed, 4) == 0 ? (uint8_t)next_random(&seed) : values[below(&seed, i < 2 ? 2 : 5)];
+		key[i] = below(&seed, 4) == 0 || (crowded && i + 1u == spec.key_bytes) ? (uint8_t)next_random(&seed) : values[below(&seed, i < 2 ? 2 : 5)];
 }
 
 static void
@@ -83,7 +130,7 @@ random_identity(uint8_t *record)
 	case P4K_EXACT:
 		break;
 	case P4K_LPM:
-		bits = below(&seed, 8 * bytes + 1);
+		bits = crowded && below(&seed, 2) == 0 ? 8 * bytes - below(&seed, 2) : below(&seed, 8 * bytes + 1);
 		cut_prefix(record, bits, bytes);
 		put_be(record + bytes, 2, bits);
 		break;
@@ -186,6 +233,18 @@ expect_insert(const uint8_t *record, int ret)
 	n_known++;
 }
 
+static int
+update(uint32_t choice, const uint8_t *record)
+{
+	if (choice < 3)
+		return p4k_table_insert(table, record);
+	if (choice < 4)
+		return p4k_table_upsert(table, record);
+	if (choice < 5)
+		return p4k_table_modify(table, record);
+	return p4k_table_delete(table, record);
+}
+
 static void
 step(uint32_t choice)
 {
@@ -195,14 +254,19 @@ step(uint32_t choice)
 
 	random_record(record);
 	old = find_known(record);
+	failing = failing_at_all;
+	ret = update(choice, record);
+	failing = false;
+	if (ret == -ENOMEM) {
+		CHECK(failing_at_all);
+		return;
+	}
 	if (choice < 3) {
-		ret = p4k_table_insert(table, record);
 		if (old != NULL)
 			CHECK(ret == -EEXIST);
 		else
 			expect_insert(record, ret);
 	} else if (choice < 4) {
-		ret = p4k_table_upsert(table, record);
 		if (old != NULL) {
 			CHECK(ret == 0);
 			memcpy(old->record, record, MAX_RECORD);
@@ -210,12 +274,10 @@ step(uint32_t choice)
 			expect_insert(record, ret);
 		}
 	} else if (choice < 5) {
-		ret = p4k_table_modify(table, record);
 		CHECK(ret == (old != NULL ? 0 : -ENOENT));
 		if (old != NULL)
 			memcpy(old->record, record, MAX_RECORD);
 	} else {
-		ret = p4k_table_delete(table, record);
 		CHECK(ret == (old != NULL ? 0 : -ENOENT));
 		if (old != NULL)
 			*old = known[--n_known];
@@ -287,6 +349,8 @@ main(int argc, char **argv)
 	spec.size = (uint32_t)atoi(argv[3]);
 	steps = (uint32_t)atoi(argv[4]);
 	seed = 0x9e3779b97f4a7c15ull * (uint64_t)(atoi(argv[5]) + 1);
+	crowded = atoi(argv[5]) % 2 == 1;
+	failing_at_all = atoi(argv[5]) % 3 == 0;
 	known = calloc(spec.size, sizeof(*known));
 	slot_held = calloc(spec.size, sizeof(*slot_held));
 	CHECK(p4k_table_create(&spec, &reclaimer, &table) == 0);
