@@ -1,0 +1,3 @@
+"""The typed IR between the front end and the back ends: flat, structured, verified between
+passes.
+"""
