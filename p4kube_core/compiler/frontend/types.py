@@ -12,7 +12,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
-from p4kube_core.compiler.frontend.ast.declarations import Direction
+from p4kube_core.compiler.frontend.ast.declarations import Direction as Direction  # noqa: PLC0414
 
 
 @final

@@ -1,0 +1,116 @@
+"""Key sets: what select cases and table entries match values against.
+
+Source: P4_16 specification v1.2.5, "Operations on sets", "Select expressions", "Entries".
+"""
+
+from __future__ import annotations
+
+from p4kube_core.compiler.frontend import (
+    ast,
+    checker_codes,
+    checker_conversions,
+    types,
+)
+from p4kube_core.compiler.frontend.checker_context import Context, count
+from p4kube_core.compiler.frontend.types import Type
+
+
+def check(ctx: Context, node: ast.Expression, wanted: Type, what: str) -> None:
+    """Check one key set against the type that it is matched with."""
+    match node:
+        case ast.DontCare() | ast.DefaultKey():
+            ctx.note(node, types.Set(wanted))
+        case ast.Mask():
+            _pair(ctx, node, node.value, node.mask, wanted, what)
+        case ast.Range():
+            if _pair(ctx, node, node.low, node.high, wanted, what):
+                _check_order(ctx, node)
+        case ast.TupleKeyset():
+            message = f"{what} wants one key set, found {len(node.elements)}"
+            ctx.error(checker_codes.SELECT, message, node.span)
+        case _:
+            found = ctx.type_of(node)
+            if isinstance(found, types.Set):
+                found = found.element
+            checker_conversions.coerce(ctx, node, found, wanted, what)
+
+
+def _pair(
+    ctx: Context,
+    node: ast.Mask | ast.Range,
+    one: ast.Expression,
+    other: ast.Expression,
+    wanted: Type,
+    what: str,
+) -> bool:
+    ctx.note(node, types.Set(wanted))
+    ctx.type_of(one)
+    ctx.type_of(other)
+    bits = wanted
+    while isinstance(bits, types.NewType):
+        bits = bits.underlying
+    if isinstance(bits, types.SerialEnum):
+        bits = bits.underlying
+    if bits is types.UNKNOWN:
+        return False
+    if not isinstance(bits, types.Bit | types.Int):
+        sort = "a mask" if isinstance(node, ast.Mask) else "a range"
+        message = f"{what}: {sort} is not defined on {wanted}"
+        ctx.error(checker_codes.OPERANDS, message, node.span)
+        return False
+    fits = True
+    for part in (one, other):
+        found = ctx.type_of(part)
+        if found == wanted:
+            continue
+        fits = checker_conversions.coerce(ctx, part, found, bits, what) and fits
+    return fits
+
+
+def _check_order(ctx: Context, node: ast.Range) -> None:
+    low = checker_conversions.converted_constant(ctx, node.low)
+    high = checker_conversions.converted_constant(ctx, node.high)
+    if low is not None and high is not None and low > high:
+        message = f"a range wants its lower end first, found {low} .. {high}"
+        ctx.error(checker_codes.BAD_VALUE, message, node.span)
+
+
+def spread(
+    ctx: Context, node: ast.Expression, wanted: tuple[Type, ...], what: str
+) -> tuple[ast.Expression, ...] | None:
+    """The key sets of a case or entry, one for each wanted type; None after a report."""
+    if isinstance(node, ast.TupleKeyset):
+        if len(node.elements) == len(wanted):
+            return node.elements
+        keys = count(len(wanted), "key set")
+        message = f"{what} wants {keys}, found {len(node.elements)}"
+        ctx.error(checker_codes.SELECT, message, node.span)
+        return None
+    if len(wanted) == 1:
+        return (node,)
+    if isinstance(node, ast.DontCare | ast.DefaultKey):
+        ctx.note(node, types.Set(types.Tuple(wanted)))
+        return (node,) * len(wanted)
+    if isinstance(node, ast.ListExpression) and len(node.elements) == len(wanted):
+        return node.elements
+    return _whole(ctx, node, wanted, what)
+
+
+def _whole(
+    ctx: Context, node: ast.Expression, wanted: tuple[Type, ...], what: str
+) -> tuple[ast.Expression, ...] | None:
+    """A value set or tuple that stands for all keys at once."""
+    found = ctx.type_of(node)
+    if found is types.UNKNOWN:
+        return None
+    element = found.element if isinstance(found, types.Set) else None
+    parts: tuple[Type, ...] = ()
+    if isinstance(element, types.Tuple):
+        parts = element.elements
+    elif isinstance(element, types.Struct):
+        parts = tuple(f.type for f in element.fields)
+    if element is None or parts != wanted:
+        message = f"{what} wants {count(len(wanted), 'key set')}, found {found}"
+        ctx.error(checker_codes.SELECT, message, node.span)
+        return None
+    return (node,) * len(wanted)

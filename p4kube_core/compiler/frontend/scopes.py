@@ -1,0 +1,50 @@
+"""Nested scopes of names; a name is visible from its declaration on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import final
+
+from p4kube_core.compiler.frontend import ast
+from p4kube_core.compiler.frontend.checked import AnyDeclaration
+
+OVERLOADABLE = (ast.FunctionDeclaration, ast.ExternFunction, ast.ExternMethod)
+
+
+@final
+class Scope:
+    """Names of one block; functions of one name stand side by side as overloads."""
+
+    __slots__ = ("names", "parent")
+
+    def __init__(self, parent: Scope | None = None) -> None:
+        self.parent = parent
+        self.names: dict[str, list[AnyDeclaration]] = {}
+
+    def find(self, name: str) -> list[AnyDeclaration] | None:
+        """The declarations of the name in the innermost scope that has it, None if none has."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.names.get(name)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return None
+
+    def declare(self, name: str, declaration: AnyDeclaration) -> AnyDeclaration | None:
+        """Add a name, or give the earlier declaration that stands in its way."""
+        held = self.names.get(name)
+        if held is None:
+            self.names[name] = [declaration]
+            return None
+        if isinstance(declaration, OVERLOADABLE) and isinstance(held[0], OVERLOADABLE):
+            held.append(declaration)
+            return None
+        return held[0]
+
+    def visible(self) -> Iterator[str]:
+        """Every name that can be seen from here, for suggestions."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.names
+            scope = scope.parent
