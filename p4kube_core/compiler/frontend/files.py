@@ -46,8 +46,8 @@ class Finder:
                     return self.read(path)
             except OSError:
                 continue
-        where = ", ".join(str(f) for f in folders[:-1]) or "no include folder"
-        return f"no file {name!r} in {where} or among P4Kube's architectures"
+        where = "".join(f"{folder}, " for folder in folders[:-1])
+        return f"no file {name!r}; looked in {where}P4Kube's architectures"
 
     def read(self, path: Path) -> Found | str:
         if path not in self._read:

@@ -8,7 +8,7 @@ from typing import Final
 from p4kube_core.compiler.frontend import ast, lexer
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import expressions
-from p4kube_core.compiler.frontend.parser.cursor import Cursor
+from p4kube_core.compiler.frontend.parser.cursor import Cursor, SyntaxFault
 from p4kube_core.compiler.frontend.source import Span
 
 _SIMPLE: Final[Mapping[str, Callable[[Span], ast.Type]]] = {
@@ -18,6 +18,7 @@ _SIMPLE: Final[Mapping[str, Callable[[Span], ast.Type]]] = {
     "void": ast.VoidType,
     "match_kind": ast.MatchKindType,
 }
+MAX_DIMENSIONS: Final = 16
 # Keywords that begin a type wherever they stand. `list` does only before `<`; error.X is no type.
 KEYWORDS: Final = frozenset(["bit", "int", "varbit", "tuple", *_SIMPLE])
 
@@ -45,7 +46,18 @@ def stack_of(c: Cursor, first: Token, element: ast.Type) -> ast.Type:
     c.advance()
     size = expressions.bracketed(c)
     c.expect("]", "the size")
+    if isinstance(element, ast.StackType) and _dimensions(element) >= MAX_DIMENSIONS:
+        message = f"stack has more than {MAX_DIMENSIONS} dimensions"
+        raise SyntaxFault(message, c.span_from(first), code="P4K0202")
     return ast.StackType(c.span_from(first), element, size)
+
+
+def _dimensions(stack: ast.Type) -> int:
+    count = 0
+    while isinstance(stack, ast.StackType):
+        count += 1
+        stack = stack.element
+    return count
 
 
 def _unstacked(c: Cursor, first: Token) -> ast.Type:
