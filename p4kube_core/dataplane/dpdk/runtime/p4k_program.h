@@ -20,6 +20,8 @@
 #define P4K_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define P4K_EXPORT __attribute__((visibility("default")))
 
+#define P4K_AHEAD 4 /* packets that are fetched before their turn */
+
 typedef unsigned __int128 p4k_u128;
 typedef __int128 p4k_i128;
 
@@ -273,6 +275,56 @@ P4K_INLINE p4k_i128 p4k_sat_sub_signed_wide(p4k_i128 a, p4k_i128 b, unsigned int
 	return difference > most ? most : difference < least ? least : difference;
 }
 
+/* Division and modulo: by zero they give zero; the least value by -1 is left to the caller to wrap. */
+P4K_INLINE uint64_t p4k_div(uint64_t a, uint64_t b)
+{
+	return b ? a / b : 0;
+}
+
+P4K_INLINE uint64_t p4k_mod(uint64_t a, uint64_t b)
+{
+	return b ? a % b : 0;
+}
+
+P4K_INLINE p4k_u128 p4k_div_wide(p4k_u128 a, p4k_u128 b)
+{
+	return b ? a / b : 0;
+}
+
+P4K_INLINE p4k_u128 p4k_mod_wide(p4k_u128 a, p4k_u128 b)
+{
+	return b ? a % b : 0;
+}
+
+P4K_INLINE int64_t p4k_div_signed(int64_t a, int64_t b)
+{
+	if (b == -1)
+		return (int64_t)-(uint64_t)a;
+	return b ? a / b : 0;
+}
+
+P4K_INLINE int64_t p4k_mod_signed(int64_t a, int64_t b)
+{
+	return b && b != -1 ? a % b : 0;
+}
+
+P4K_INLINE p4k_i128 p4k_div_signed_wide(p4k_i128 a, p4k_i128 b)
+{
+	if (b == -1)
+		return (p4k_i128)-(p4k_u128)a;
+	return b ? a / b : 0;
+}
+
+P4K_INLINE p4k_i128 p4k_mod_signed_wide(p4k_i128 a, p4k_i128 b)
+{
+	return b && b != -1 ? a % b : 0;
+}
+
+P4K_INLINE uint32_t p4k_least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* --- the packet ------------------------------------------------------------------------- */
 
 /* Where the parser stands: [at, end) has not been looked at yet. */
@@ -286,6 +338,24 @@ P4K_INLINE bool p4k_holds(const struct p4k_cursor *cursor, uint64_t bytes)
 	return P4K_LIKELY((uint64_t)(cursor->end - cursor->at) >= bytes);
 }
 
+/*
+ * Put the packet's first byte `length` bytes before `payload`, which stays where it is. NULL, and nothing
+ * is changed, if there is no room for so much.
+ */
+P4K_INLINE uint8_t *p4k_make_room(struct p4k_packet *packet, const uint8_t *payload, uint32_t length)
+{
+	const uint32_t taken = (uint32_t)(payload - packet->data);
+	const uint32_t room = packet->headroom + taken;
+
+	if (P4K_UNLIKELY(length > room))
+		return NULL;
+	packet->data += taken;
+	packet->data -= length;
+	packet->length = packet->length - taken + length;
+	packet->headroom = room - length;
+	return packet->data;
+}
+
 /* --- ones-complement checksum (RFC 1071) ------------------------------------------------ */
 
 /* Fold a sum of 16-bit words (or of wider words, each a whole number of 16-bit ones) to 16 bits. */
@@ -296,6 +366,12 @@ P4K_INLINE uint16_t p4k_fold(uint64_t sum)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)sum;
+}
+
+/* The sum of words whose bytes stand the other way round. */
+P4K_INLINE uint16_t p4k_swap(uint16_t sum)
+{
+	return __builtin_bswap16(sum);
 }
 
 /* Sum of the 16-bit words of some bytes, an odd last one padded with zero; at most 2^48 bytes. */
@@ -315,7 +391,61 @@ static inline __attribute__((unused)) uint64_t p4k_sum(const uint8_t *at, size_t
 	return sum;
 }
 
-/* --- counters --------------------------------------------------------------------------- */
+/* --- other hashes: start, any number of pieces, end ------------------------------------- */
+
+#define p4k_crc16_start 0
+#define p4k_crc32_start 0xffffffffU
+#define p4k_xor16_start 0
+
+/* CRC-16/ARC: polynomial 0x8005, reflected. */
+static inline __attribute__((unused)) uint16_t p4k_crc16(uint16_t crc, const uint8_t *at, size_t bytes)
+{
+	for (; bytes; bytes--, at++) {
+		crc ^= *at;
+		for (unsigned int bit = 0; bit < 8; bit++)
+			crc = (uint16_t)(crc >> 1 ^ (crc & 1 ? 0xa001 : 0));
+	}
+	return crc;
+}
+
+P4K_INLINE uint16_t p4k_crc16_end(uint16_t crc)
+{
+	return crc;
+}
+
+/* CRC-32 (IEEE 802.3): polynomial 0x04c11db7, reflected. */
+static inline __attribute__((unused)) uint32_t p4k_crc32(uint32_t crc, const uint8_t *at, size_t bytes)
+{
+	for (; bytes; bytes--, at++) {
+		crc ^= *at;
+		for (unsigned int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
+	}
+	return crc;
+}
+
+P4K_INLINE uint32_t p4k_crc32_end(uint32_t crc)
+{
+	return ~crc;
+}
+
+/* Pieces but the last are of an even number of bytes. */
+static inline __attribute__((unused)) uint16_t p4k_xor16(uint16_t sum, const uint8_t *at, size_t bytes)
+{
+	for (; bytes >= 2; bytes -= 2, at += 2)
+		sum ^= p4k_load16(at);
+	return bytes ? (uint16_t)(sum ^ at[0] << 8) : sum;
+}
+
+P4K_INLINE uint16_t p4k_xor16_end(uint16_t sum)
+{
+	return sum;
+}
+
+/* --- counters, drops -------------------------------------------------------------------------- */
+
+/* Why a packet was dropped, by drop index. */
+enum p4k_drop { P4K_DROP_MALFORMED, P4K_DROP_INGRESS, P4K_DROP_EGRESS, P4K_DROP_NO_ROOM };
 
 P4K_INLINE void p4k_count(struct p4k_cell *cells, uint64_t index, uint32_t bytes)
 {

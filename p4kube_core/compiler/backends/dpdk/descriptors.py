@@ -1,0 +1,108 @@
+"""The program's descriptors as C: what its tables, actions and counters are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from p4kube_core.compiler.backends import layout
+from p4kube_core.compiler.backends.dpdk.unit import DROPS, Unit
+
+DIGEST_PLACE: Final = "@digest@"
+"""Stands in the C where the digest will, since the digest is over the C too."""
+
+
+def write(unit: Unit) -> None:
+    code = unit.code
+    code.line()
+    code.own()
+    _actions(unit)
+    _tables(unit)
+    _counters(unit)
+    _array(unit, "const char *const", "drops", [f"{_text(reason)}," for reason in DROPS])
+    program = unit.program
+    code.line()
+    code.line("P4K_EXPORT const struct p4k_program p4k_program = {")
+    code.lines(
+        "\t.abi = P4K_ABI,",
+        f"\t.name = {_text(program.name)},",
+        f"\t.digest = {_text(DIGEST_PLACE)},",
+        f"\t.n_actions = {len(unit.layout.actions)},",
+        f"\t.n_tables = {len(unit.layout.tables)},",
+        f"\t.n_counters = {len(unit.layout.counters)},",
+        f"\t.n_drops = {len(DROPS)},",
+        f"\t.actions = {'actions' if unit.layout.actions else 'NULL'},",
+        f"\t.tables = {'tables' if unit.layout.tables else 'NULL'},",
+        f"\t.counters = {'counters' if unit.layout.counters else 'NULL'},",
+        "\t.drops = drops,",
+        "\t.process = process,",
+        "};",
+    )
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _array(unit: Unit, c_type: str, name: str, lines: Sequence[str]) -> None:
+    """Nothing at all if it would be empty."""
+    if not lines:
+        return
+    unit.code.line()
+    unit.code.line(f"static {c_type} {name}[] = {{")
+    for line in lines:
+        unit.code.line(f"\t{line}")
+    unit.code.line("};")
+
+
+def _actions(unit: Unit) -> None:
+    lines = [
+        f"{{ .name = {_text(a.action.control_name)}, .data_bytes = {a.data_bytes} }},"
+        for a in unit.layout.actions
+    ]
+    _array(unit, "const struct p4k_action_spec", "actions", lines)
+
+
+def _bytes(data: bytes) -> list[str]:
+    rows = (data[i : i + 16] for i in range(0, len(data), 16))
+    return [" ".join(f"0x{byte:02x}," for byte in row) for row in rows]
+
+
+def records(unit: Unit, of: layout.TableLayout) -> list[bytes]:
+    """The entries that the program brings."""
+    return [
+        layout.record(of, unit.layout.action(entry.call.action), entry)
+        for entry in of.table.entries
+    ]
+
+
+def _tables(unit: Unit) -> None:
+    lines: list[str] = []
+    for of in unit.layout.tables:
+        entries = records(unit, of)
+        _array(unit, "const uint8_t", f"default_{of.index}", _bytes(of.default_data))
+        _array(unit, "const uint8_t", f"entries_{of.index}", _bytes(b"".join(entries)))
+        lines += [
+            "{",
+            f"\t.name = {_text(of.table.name)},",
+            f"\t.kind = P4K_{of.kind.name},",
+            f"\t.size = {of.table.size},",
+            f"\t.key_bytes = {of.key_bytes},",
+            f"\t.data_bytes = {of.data_bytes},",
+            f"\t.default_action = {of.default_action},",
+            f"\t.default_data = {f'default_{of.index}' if of.default_data else 'NULL'},",
+            f"\t.n_const_entries = {len(entries)},",
+            f"\t.const_entries = {f'entries_{of.index}' if entries else 'NULL'},",
+            "},",
+        ]
+    _array(unit, "const struct p4k_table_spec", "tables", lines)
+
+
+def _counters(unit: Unit) -> None:
+    owners = {of.counter: of.index for of in unit.layout.tables if of.counter is not None}
+    lines = [
+        f"{{ .name = {_text(c.name)}, .size = {c.size}, .table = {owners.get(index, -1)} }},"
+        for index, c in enumerate(unit.layout.counters)
+    ]
+    _array(unit, "const struct p4k_counter_spec", "counters", lines)

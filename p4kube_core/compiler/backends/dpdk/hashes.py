@@ -1,0 +1,89 @@
+"""Hash statements as C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from p4kube_core import errors
+from p4kube_core.compiler.backends import expressions, joined
+from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import statements as st
+from p4kube_core.compiler.ir import types
+
+_Store = Callable[[ex.Place, str], None]
+
+_BYTEWISE: Final = {
+    st.HashAlgorithm.CRC16: ("p4k_crc16", 16),
+    st.HashAlgorithm.CRC32: ("p4k_crc32", 32),
+    st.HashAlgorithm.XOR16: ("p4k_xor16", 16),
+}
+SUPPORTED: Final = frozenset({st.HashAlgorithm.CSUM16, st.HashAlgorithm.IDENTITY, *_BYTEWISE})
+
+
+def write(unit: Unit, of: st.Hash, store: _Store) -> None:
+    """Compute the hash and give its result to `store`."""
+    leaves = joined.joined([(unit.printer.text(e), expressions.scalar(e.type)) for e in of.data])
+    result = of.result.type
+    assert isinstance(result, types.Bits)
+    unit.code.open()
+    match of.algorithm:
+        case st.HashAlgorithm.CSUM16:
+            text, width = _checksum(unit, leaves, of.payload), 16
+        case st.HashAlgorithm.IDENTITY:
+            text, width = _identity(leaves), 64
+        case algorithm if algorithm in _BYTEWISE:
+            name, width = _BYTEWISE[algorithm]
+            text = _over_bytes(unit, leaves, name, of.payload)
+        case _:
+            raise errors.InvariantViolated(f"hash {of.algorithm} reached the printing of C")
+    value = expressions.Text(text, "-")
+    if result.width < width or result.signed:
+        value = expressions.cut(result, value)
+    store(of.result, value.c)
+    unit.code.close()
+
+
+def _total_bits(leaves: tuple[joined.Leaf, ...]) -> int:
+    return leaves[-1].end_bits if leaves else 0
+
+
+def _checksum(unit: Unit, leaves: tuple[joined.Leaf, ...], payload: bool) -> str:
+    code = unit.code
+    code.line("uint64_t sum = 0;")
+    code.line()
+    # Words of 32 bits have the same sum as those of 16, once folded.
+    for word in joined.words(leaves, 32):
+        code.line(f"sum += {word.c};")
+    if payload:
+        rest = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
+        total = f"p4k_sum({rest})"
+        if _total_bits(leaves) // 8 % 2:
+            # It begins in the middle of a word.
+            total = f"p4k_swap(p4k_fold({total}))"
+        code.line(f"sum += {total};")
+    return "(uint16_t)~p4k_fold(sum)"
+
+
+def _identity(leaves: tuple[joined.Leaf, ...]) -> str:
+    end = _total_bits(leaves)
+    start = max(end - 64, 0)
+    return joined.word(leaves, start, end - start).c if end else "0"
+
+
+def _over_bytes(unit: Unit, leaves: tuple[joined.Leaf, ...], name: str, payload: bool) -> str:
+    code = unit.code
+    size = (_total_bits(leaves) + 7) // 8
+    code.line(f"uint8_t bytes[{max(size, 1)}];")
+    code.line(f"{'uint16_t' if name != 'p4k_crc32' else 'uint32_t'} hash;")
+    code.line()
+    for start in range(0, size, 8):
+        taken = min(8, size - start)
+        word = joined.word(leaves, start * 8, taken * 8)
+        code.line(f"p4k_store(bytes + {start}, {taken}, {word.c});")
+    code.line(f"hash = {name}({name}_start, bytes, {size});")
+    if payload:
+        rest = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
+        code.line(f"hash = {name}(hash, {rest});")
+    return f"{name}_end(hash)"

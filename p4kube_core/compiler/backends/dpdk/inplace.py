@@ -1,0 +1,99 @@
+"""Whether headers can only be where the parser found them: then they are changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+from p4kube_core.compiler.backends import places
+from p4kube_core.compiler.backends.dpdk import graph, unit
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.compiler.ir import statements as st
+from p4kube_core.compiler.ir import types
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan:
+    emits: tuple[st.Emit, ...]  # in order
+    written: frozenset[str]  # paths of the numbers that some statement writes
+
+    def changed(self, emit: st.Emit) -> frozenset[str]:
+        """Paths, below the header, of its members that some statement writes."""
+        base = f"{places.path_of(emit.header)}."
+        return frozenset(p.removeprefix(base) for p in self.written if p.startswith(base))
+
+
+def plan(of: unit.Unit) -> Plan | None:
+    """The plan, or None if a header can come, go, move or be left out.
+
+    It holds if the deparser emits each header once and unconditionally, the parser takes from the
+    packet only what is emitted and in that order on every path, and nothing else makes a header
+    valid, invalid or another.
+    """
+    program = of.program
+    deparser = program.control(ir.Role.DEPARSER)
+    emits = tuple(s for s in deparser.body if isinstance(s, st.Emit))
+    if len(emits) != len(deparser.body):
+        return None
+    order = {places.path_of(e.header): number for number, e in enumerate(emits)}
+    if len(order) != len(emits) or any(_indexed(e.header) for e in emits):
+        return None
+    if not _extracted_in_order(program.parser, order):
+        return None
+    written: set[str] = set()
+    for statement in _statements(program):
+        if isinstance(statement, st.Extract | st.Emit):
+            continue
+        for place in st.writes(statement):
+            path = places.path_of(place)
+            if isinstance(place.type, types.Bits | types.Bool):
+                written.add(path)
+            elif _touches(path, order):
+                return None
+    return Plan(emits, frozenset(written))
+
+
+def _statements(program: ir.Program) -> Iterator[st.Statement]:
+    for body in unit.bodies(program):
+        yield from places.st_walk(body)
+
+
+def _indexed(place: ex.Place) -> bool:
+    return any(isinstance(e, ex.Index) for e in places.ex_walk(place))
+
+
+def _touches(path: str, order: dict[str, int]) -> bool:
+    """Whether a header, struct or stack of that path holds, or lies in, an emitted header."""
+    return any(f"{e}.".startswith(f"{path}.") or f"{path}.".startswith(f"{e}.") for e in order)
+
+
+def _extracted_in_order(of: ir.Parser, order: dict[str, int]) -> bool:
+    """Whether on every path extracts come in the order of emits, and nothing else is taken."""
+    if graph.is_cyclic(of):
+        return False
+    states = {state.name: state for state in of.states}
+    # The last header that may have been extracted before a state, by its number. A state is looked
+    # at again whenever that grows: at most once a header.
+    latest = {of.states[0].name: -1}
+    work = [of.states[0].name]
+    while work:
+        name = work.pop()
+        state = states[name]
+        last = latest[name]
+        for statement in places.st_walk(state.body):
+            if isinstance(statement, st.Advance | st.Loop):
+                return False
+            if not isinstance(statement, st.Extract):
+                continue
+            number = order.get(places.path_of(statement.header))
+            if number is None or number <= last or _indexed(statement.header):
+                return False
+            last = number
+        for successor in graph.successors(state):
+            if successor in states and last > latest.get(successor, -2):
+                latest[successor] = last
+                work.append(successor)
+    return True

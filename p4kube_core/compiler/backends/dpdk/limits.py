@@ -1,0 +1,132 @@
+"""What target dpdk cannot do (yet), said with the place in the program; codes P4K05xx."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from p4kube_core import errors
+from p4kube_core.compiler.backends import layout, places, values
+from p4kube_core.compiler.backends.dpdk import hashes, unit
+from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics, Severity
+from p4kube_core.compiler.frontend.source import Span
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.compiler.ir import statements as st
+from p4kube_core.compiler.ir import types
+
+MOST_KEY_BYTES: Final = 1024
+MOST_DATA_BYTES: Final = 1024
+MOST_ENTRIES: Final = 1 << 26
+MOST_COUNTER_CELLS: Final = 1 << 26
+
+_MATCHES: Final = (ir.MatchKind.EXACT, ir.MatchKind.LPM, ir.MatchKind.TERNARY)
+
+
+def check(program: ir.Program) -> None:
+    """Refuse what cannot be generated.
+
+    Raises:
+        errors.UnsupportedByTarget: with every finding.
+    """
+    found = Diagnostics()
+    if program.architecture != "v1model":
+        found.error(
+            "P4K0501",
+            f"target dpdk takes architecture v1model, found {program.architecture}",
+            program.span,
+        )
+    for variable in unit.variables(program):
+        _check_type(found, variable.type, variable.name, variable.span)
+    for table in program.tables:
+        _check_table(found, table)
+    for counter in program.counters:
+        _check_bound(found, "cells", counter.name, counter.size, MOST_COUNTER_CELLS, counter.span)
+    for body in unit.bodies(program):
+        for statement in places.st_walk(body):
+            _check_statement(found, statement)
+    for statement in places.st_walk(program.control(ir.Role.DEPARSER).body):
+        if isinstance(statement, st.Loop | st.ApplyTable):
+            found.error("P4K0506", "a loop or table in a deparser", statement.span)
+    if found.has_errors:
+        raise errors.UnsupportedByTarget(found.sorted())
+
+
+def warnings(program: ir.Program) -> tuple[Diagnostic, ...]:
+    """What is accepted, and does less than one may hope for."""
+    path = f"{program.metadata}.mcast_grp"
+    return tuple(
+        Diagnostic(
+            Severity.WARNING,
+            "P4K0520",
+            "multicast groups have no members on target dpdk: the packet will be dropped",
+            statement.span,
+        )
+        for body in unit.bodies(program)
+        for statement in places.st_walk(body)
+        if isinstance(statement, st.Assign) and places.path_of(statement.target) == path
+    )
+
+
+def _check_type(found: Diagnostics, of: types.Type, name: str, span: Span) -> None:
+    match of:
+        case types.Bits() if of.width > values.WIDEST_BITS:
+            found.error(
+                "P4K0502",
+                f"target dpdk takes values of at most {values.WIDEST_BITS} bits, {name} is a {of}",
+                span,
+            )
+        case types.Varbit():
+            found.error("P4K0503", f"target dpdk does not take varbit yet, {name} is a {of}", span)
+        case types.Header() | types.Struct():
+            for member in of.members:
+                _check_type(found, member.type, f"{name}.{member.name}", span)
+        case types.Stack():
+            _check_type(found, of.element, f"{name}[]", span)
+        case _:
+            pass
+
+
+def _check_bound(
+    found: Diagnostics, what: str, name: str, size: int, most: int, span: Span
+) -> None:
+    if size > most:
+        found.error("P4K0507", f"want at most {most} {what} in {name}, found {size}", span)
+
+
+def _check_table(found: Diagnostics, table: ir.Table) -> None:
+    for key in table.keys:
+        if key.kind not in _MATCHES:
+            found.error(
+                "P4K0504",
+                f"target dpdk matches exact, lpm and ternary, found {key.kind} in {table.name}",
+                key.span,
+            )
+    lpm = [key for key in table.keys if key.kind is ir.MatchKind.LPM]
+    if len(lpm) > 1 and layout.kind_of(table) is layout.TableKind.LPM:
+        found.error("P4K0505", f"want at most one lpm key, found more in {table.name}", lpm[1].span)
+    size = sum((layout.width_bits(key.expression.type) + 7) // 8 for key in table.keys)
+    _check_bound(found, "bytes of key", table.name, size, MOST_KEY_BYTES, table.span)
+    _check_bound(found, "entries", table.name, table.size, MOST_ENTRIES, table.span)
+
+
+def _check_statement(found: Diagnostics, of: st.Statement) -> None:
+    match of:
+        case st.Hash() if of.algorithm not in hashes.SUPPORTED:
+            found.error("P4K0508", f"target dpdk does not compute {of.algorithm} yet", of.span)
+        case st.Hash():
+            bits = sum(types.width_bits(e.type) for e in of.data)
+            if of.payload and bits % 8:
+                found.error(
+                    "P4K0509",
+                    f"want whole bytes of data before the payload, found {bits} bits",
+                    of.span,
+                )
+        case st.Extract() | st.Emit():
+            width = types.width_bits(of.header.type)
+            if width % 8:
+                found.error(
+                    "P4K0510",
+                    f"want a header of whole bytes, {of.header.type} has {width} bits",
+                    of.span,
+                )
+        case _:
+            pass

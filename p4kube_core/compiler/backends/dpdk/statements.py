@@ -1,0 +1,379 @@
+"""Statements as C, in whatever function they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import assert_never, final
+
+from p4kube_core import errors
+from p4kube_core.compiler.backends import expressions, places, values
+from p4kube_core.compiler.backends.dpdk import hashes, wire
+from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.compiler.ir import statements as st
+from p4kube_core.compiler.ir import types
+
+
+@final
+@dataclass(slots=True)
+class Writer:
+    """Writes the statements of one function."""
+
+    unit: Unit
+    on_return: str  # statement that ends this function
+    on_exit: str  # statement that ends the control
+    error: ex.Place | None = None  # in a parser: where its error goes
+    emit: Callable[[st.Emit], None] | None = None  # in a deparser
+    used: set[str] = field(default_factory=set)  # labels that something jumps to
+    ended: bool = False  # something ended the function
+
+    def body(self, body: st.Body) -> None:
+        for statement in body:
+            self.statement(statement)
+
+    def statement(self, of: st.Statement) -> None:
+        self.unit.code.at(of.span)
+        match of:
+            case st.Assign():
+                self.assign(of.target, of.value)
+            case st.Clear():
+                self.clear(of.target)
+            case st.SetValid():
+                self._set_valid(of)
+            case st.Push() | st.Pop():
+                self._move(of)
+            case st.SetNextIndex():
+                self._guarded(
+                    self.unit.printer.spot(of.stack), "{}.next = " + self._show(of.value) + ";"
+                )
+            case st.Extract() | st.Advance() | st.Lookahead() | st.Verify():
+                self._parse(of)
+            case st.Emit():
+                if self.emit is None:
+                    raise errors.InvariantViolated("an emit stands outside of the deparser")
+                self.emit(of)
+            case st.If():
+                self._if(of)
+            case st.Switch():
+                self._switch(of)
+            case st.Block():
+                self.body(of.body)
+                self._end(of.label)
+            case st.Loop():
+                self._loop(of)
+            case st.Leave():
+                self.used.add(of.label)
+                self.unit.code.line(f"goto {self.unit.labels[of.label]};")
+            case st.Return():
+                self.ended = True
+                self.unit.code.line(self.on_return)
+            case st.Exit():
+                self.ended = True
+                self.unit.code.line(self.on_exit)
+            case st.ApplyTable():
+                self._apply(of)
+            case st.Count():
+                self._count(of)
+            case st.Hash():
+                hashes.write(self.unit, of, self.store)
+            case _:
+                assert_never(of)
+
+    def _show(self, e: ex.Expression) -> str:
+        return self.unit.printer.show(e)
+
+    def _guarded(self, spot: places.Spot, line: str, valid_too: bool = True) -> None:
+        """Write the line, in which {} is the place, for the case that there is such a place."""
+        guards = list(spot.guards)
+        if "false" in guards:
+            return
+        if spot.header is not None and valid_too:
+            guards.append(f"{spot.header}.valid")
+        text = line.replace("{}", spot.text)
+        if guards:
+            self.unit.code.line(f"if ({' && '.join(guards)})")
+            self.unit.code.line(f"\t{text}")
+        else:
+            self.unit.code.line(text)
+
+    # Assignments.
+
+    def store(self, target: ex.Place, value: str) -> None:
+        """Assign a printed number."""
+        self._guarded(self.unit.printer.spot(target), f"{{}} = {value};")
+
+    def assign(self, target: ex.Place, value: ex.Expression) -> None:
+        of = target.type
+        if isinstance(of, types.Bits | types.Bool):
+            self.store(target, self._show(value))
+            return
+        assert isinstance(value, ex.Var | ex.Member | ex.Index)
+        if isinstance(of, types.Struct):
+            for m in of.members:
+                self.assign(ex.Member(m.type, target, m.name), ex.Member(m.type, value, m.name))
+            return
+        spot = self.unit.printer.spot(value)
+        copied = spot.text
+        if spot.guards:
+            nothing = self.nothing(of)
+            found = expressions.condition(spot.guards)
+            copied = nothing if "false" in spot.guards else f"{found} ? {spot.text} : {nothing}"
+        self._guarded(self.unit.printer.spot(target), f"{{}} = {copied};")
+
+    def nothing(self, of: types.Type) -> str:
+        """The value of a type that nothing was written to."""
+        if isinstance(of, types.Bits | types.Bool):
+            return values.literal(0, of)
+        return f"({self.unit.c_types.of(of)}){{0}}"
+
+    def clear(self, target: ex.Place) -> None:
+        of = target.type
+        if isinstance(of, types.Struct):
+            for m in of.members:
+                self.clear(ex.Member(m.type, target, m.name))
+            return
+        # What is invalid is zero already.
+        self._guarded(
+            self.unit.printer.spot(target), f"{{}} = {self.nothing(of)};", valid_too=False
+        )
+
+    def _set_valid(self, of: st.SetValid) -> None:
+        # An invalid header is zero all over, so that only its flag is missing.
+        line = "{}.valid = true;" if of.valid else f"{{}} = {self.nothing(of.header.type)};"
+        self._guarded(self.unit.printer.spot(of.header), line)
+
+    def _move(self, of: st.Push | st.Pop) -> None:
+        """Written out element by element: a loop would keep the stack out of registers."""
+        code, stack = self.unit.code, of.stack.type
+        assert isinstance(stack, types.Stack)
+        text = self.unit.printer.spot(of.stack).text
+        size, count = stack.size, min(of.count, stack.size)
+        nothing = self.nothing(stack.element)
+        if isinstance(of, st.Push):
+            for i in reversed(range(count, size)):
+                code.line(f"{text}.at[{i}] = {text}.at[{i - count}];")
+            for i in range(count):
+                code.line(f"{text}.at[{i}] = {nothing};")
+            code.line(f"{text}.next = p4k_least({text}.next + {count}, {size});")
+        else:
+            for i in range(size - count):
+                code.line(f"{text}.at[{i}] = {text}.at[{i + count}];")
+            for i in range(size - count, size):
+                code.line(f"{text}.at[{i}] = {nothing};")
+            code.line(f"{text}.next = (uint32_t)p4k_sat_sub({text}.next, {count});")
+
+    # Control flow.
+
+    def _if(self, of: st.If) -> None:
+        code = self.unit.code
+        code.open(f"if ({self._show(of.condition)})")
+        self.body(of.then)
+        otherwise = of.otherwise
+        while len(otherwise) == 1 and isinstance(otherwise[0], st.If):
+            inner = otherwise[0]
+            code.turn(f"else if ({self._show(inner.condition)})")
+            self.body(inner.then)
+            otherwise = inner.otherwise
+        if otherwise:
+            code.turn("else")
+            self.body(otherwise)
+        code.close()
+
+    def _switch(self, of: st.Switch) -> None:
+        subject = of.subject.type
+        assert isinstance(subject, types.Bits)
+        if subject.width > 64:
+            self._if_chain(of, subject)
+            return
+        code = self.unit.code
+        code.line(f"switch ({self._show(of.subject)}) {{")
+        for case in of.cases:
+            for value in case.values[:-1]:
+                code.line(f"case {values.literal(value, subject)}:")
+            code.open(f"case {values.literal(case.values[-1], subject)}:")
+            self.body(case.body)
+            code.line("break;")
+            code.close()
+        code.open("default:")
+        self.body(of.otherwise)
+        code.line("break;")
+        code.close()
+        code.line("}")
+
+    def _if_chain(self, of: st.Switch, subject: types.Bits) -> None:
+        code = self.unit.code
+        code.open()
+        code.line(f"const {values.c_type(subject)} subject = {self._show(of.subject)};")
+        code.line()
+        for position, case in enumerate(of.cases):
+            tests = [f"subject == {values.literal(v, subject)}" for v in case.values]
+            head = f"if ({' || '.join(tests)})"
+            if position:
+                code.turn(f"else {head}")
+            else:
+                code.open(head)
+            self.body(case.body)
+        if of.cases:
+            code.turn("else")
+        else:
+            code.open()
+        self.body(of.otherwise)
+        code.close()
+        code.close()
+
+    def _loop(self, of: st.Loop) -> None:
+        code = self.unit.code
+        turn = f"turn_{self.unit.labels[of.label]}"
+        code.open(f"for (uint32_t {turn} = 0; {turn} < {of.limit}; {turn}++)")
+        self.body(of.body)
+        code.close()
+        self._end(of.label)
+
+    def _end(self, label: str) -> None:
+        if label in self.used:
+            self.unit.code.label(self.unit.labels[label])
+            self.unit.code.line(";")
+
+    # Tables and counters.
+
+    def _apply(self, of: st.ApplyTable) -> None:
+        unit, code = self.unit, self.unit.code
+        table = unit.layout.table(of.table)
+        number = table.index
+        default = f"p4k_default(s->context->tables[{number}])"
+        code.open()
+        if table.fields:
+            find = unit.function("find", of.table)
+            code.line(f"const struct p4k_entry *entry = {find}(s);")
+            code.line()
+            if of.hit is not None:
+                self.store(of.hit, "entry != NULL")
+            code.line("if (entry == NULL)")
+            code.line(f"\tentry = {default};")
+        else:
+            code.line(f"const struct p4k_entry *entry = {default};")
+            code.line()
+            if of.hit is not None:
+                self.store(of.hit, "false")
+        if of.action_run is not None:
+            self.store(of.action_run, f"{unit.function('position', of.table)}(entry->action)")
+        run = f"{unit.function('run', of.table)}(s, entry)"
+        if any(a.action in unit.exiting for a in table.table.actions):
+            code.line(f"if ({run})")
+            code.line(f"\t{self.on_exit}")
+        else:
+            code.line(f"{run};")
+        code.close()
+
+    def _count(self, of: st.Count) -> None:
+        unit = self.unit
+        index = unit.layout.counter_index(of.counter)
+        cells = f"s->context->counters[{index}]"
+        if of.index is None:
+            unit.code.line(f"p4k_count({cells}, entry->slot, s->length);")
+            return
+        size = unit.layout.counters[index].size
+        at = unit.printer.operand(of.index)
+        if isinstance(of.index, ex.Const):
+            if of.index.value < size:
+                unit.code.line(f"p4k_count({cells}, {at}, s->length);")
+            return
+        unit.code.line(f"if ({at} < {size})")
+        unit.code.line(f"\tp4k_count({cells}, {unit.printer.show(of.index)}, s->length);")
+
+    # Parsers.
+
+    def fail(self, error: str) -> None:
+        """Jump to the parser's end with that error."""
+        assert self.error is not None
+        self.store(self.error, error)
+        self.used.add("reject")
+        self.unit.code.line("goto reject;")
+
+    def fail_with(self, name: str) -> str:
+        """The statement that fails with one of core.p4's errors."""
+        self.used.add(name)
+        return f"goto fail_{name};"
+
+    def _parse(self, of: st.Extract | st.Advance | st.Lookahead | st.Verify) -> None:
+        code = self.unit.code
+        match of:
+            case st.Verify():
+                code.open(f"if ({self.unit.printer.negated(of.condition)})")
+                self.fail(self._show(of.error))
+                code.close()
+            case st.Extract():
+                self._extract(of)
+            case st.Advance():
+                self._advance(of)
+            case st.Lookahead():
+                self._lookahead(of)
+
+    def _require(self, size: str) -> None:
+        self.unit.code.line(f"if (!p4k_holds(&cursor, {size}))")
+        self.unit.code.line(f"\t{self.fail_with('PacketTooShort')}")
+
+    def _extract(self, of: st.Extract) -> None:
+        header = of.header.type
+        assert isinstance(header, types.Header)
+        size = wire.size_bytes(header)
+        self._require(str(size))
+        load = self.unit.function("load", header.name)
+        self._guarded(self.unit.printer.spot(of.header), f"{load}(&{{}}, cursor.at);")
+        self.unit.code.line(f"cursor.at += {size};")
+
+    def _advance(self, of: st.Advance) -> None:
+        code = self.unit.code
+        if isinstance(of.bits, ex.Const) and of.bits.value % 8 == 0:
+            self._require(str(of.bits.value // 8))
+            code.line(f"cursor.at += {of.bits.value // 8};")
+            return
+        bits = self.unit.printer.operand(of.bits)
+        code.line(f"if ({bits} % 8 != 0)")
+        code.line(f"\t{self.fail_with('ParserInvalidArgument')}")
+        self._require(f"{bits} / 8")
+        code.line(f"cursor.at += {bits} / 8;")
+
+    def _lookahead(self, of: st.Lookahead) -> None:
+        to = of.target.type
+        self._require(str(wire.size_bytes(to)))
+        spot = self.unit.printer.spot(of.target)
+        match to:
+            case types.Bits() | types.Bool():
+                self._guarded(spot, f"{{}} = {wire.load_leaf(to, 0, 'cursor.at')};")
+            case types.Header():
+                load = self.unit.function("load", to.name)
+                self._guarded(spot, f"{load}(&{{}}, cursor.at);")
+            case types.Struct():
+                offset = 0
+                for leaf in leaves_of(of.target):
+                    text = wire.load_leaf(expressions.scalar(leaf.type), offset, "cursor.at")
+                    self.store(leaf, text)
+                    offset += types.width_bits(leaf.type)
+            case _:
+                raise errors.InvariantViolated(f"a lookahead of {to}")
+
+
+def leaves_of(place: ex.Place) -> list[ex.Place]:
+    """The numbers in a struct."""
+    if not isinstance(place.type, types.Struct):
+        return [place]
+    members = (ex.Member(m.type, place, m.name) for m in place.type.members)
+    return [leaf for member in members for leaf in leaves_of(member)]
+
+
+def declare(unit: Unit, variables: tuple[ir.Variable, ...], body: st.Body) -> None:
+    """Local variables of a function, zero at first; those that nothing mentions are left out."""
+    mentioned = places.variables_in(body)
+    for variable in variables:
+        if variable.name not in mentioned:
+            continue
+        for cell in unit.storage.cells(variable):
+            zero = "0"
+            if isinstance(cell.type, types.Bool):
+                zero = "false"
+            elif not isinstance(cell.type, types.Bits):
+                zero = "{0}"
+            unit.code.line(f"{unit.c_types.of(cell.type)} {cell.text} = {zero};")

@@ -1,0 +1,147 @@
+"""Headers between the packet and C structs: one function for each header type and way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from p4kube_core.compiler.backends import expressions, joined, values
+from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.ir import types
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Members that share bytes: the fewest that begin and end at a byte."""
+
+    leaves: tuple[joined.Leaf, ...]
+    paths: tuple[str, ...]  # of the leaves, below the header, joined by dots
+
+    @property
+    def offset_bytes(self) -> int:
+        return self.leaves[0].offset_bits // 8
+
+    @property
+    def size_bytes(self) -> int:
+        return (self.leaves[-1].end_bits - self.leaves[0].offset_bits + 7) // 8
+
+
+def size_bytes(of: types.Type) -> int:
+    return (types.width_bits(of) + 7) // 8
+
+
+def groups(unit: Unit, of: types.Header | types.Struct, base: str) -> tuple[Group, ...]:
+    """Of a header or struct; `base` is what stands before a member in C."""
+    parts = list(_members(unit, of, base, ""))
+    leaves = joined.joined([(text, scalar) for text, scalar, _ in parts])
+    found: list[Group] = []
+    start = 0
+    for position, leaf in enumerate(leaves):
+        if leaf.end_bits % 8 == 0 or position == len(leaves) - 1:
+            stop = position + 1
+            found.append(Group(leaves[start:stop], tuple(path for *_, path in parts[start:stop])))
+            start = stop
+    return tuple(found)
+
+
+def _members(
+    unit: Unit, of: types.Header | types.Struct, base: str, path: str
+) -> Iterator[tuple[expressions.Text, types.Scalar, str]]:
+    for m in of.members:
+        text = f"{base}{unit.c_types.member(of, m.name)}"
+        if isinstance(m.type, types.Struct):
+            yield from _members(unit, m.type, f"{text}.", f"{path}{m.name}.")
+        else:
+            yield expressions.Text(text), expressions.scalar(m.type), f"{path}{m.name}"
+
+
+def load_function(unit: Unit, of: types.Header) -> None:
+    """`load_H(header, at)`: all members of the header, which is valid then."""
+    code = unit.code
+    name = unit.function("load", of.name)
+    code.function(f"P4K_INLINE void {name}({unit.c_types.of(of)} *header, const uint8_t *at)")
+    code.line("header->valid = true;")
+    for group in groups(unit, of, "header->"):
+        load_group(unit, group, "at")
+    code.close()
+
+
+def load_group(unit: Unit, group: Group, at: str) -> None:
+    """Assign the group's members from the bytes at `at` + the group's offset."""
+    code = unit.code
+    address = f"{at} + {group.offset_bytes}" if group.offset_bytes else at
+    if group.size_bytes > 16:
+        for leaf in group.leaves:
+            code.line(f"{leaf.text.c} = {_load_across(leaf, at)};")
+        return
+    total = group.size_bytes * 8
+    wide = "_wide" if total > 64 else ""
+    call = f"p4k_load{wide}({address}, {group.size_bytes})"
+    if len(group.leaves) == 1 and group.leaves[0].width_bits == total:
+        leaf = group.leaves[0]
+        code.line(f"{leaf.text.c} = {_value(leaf.type, expressions.Text(call))};")
+        return
+    code.open()
+    code.line(f"const {'p4k_u128' if wide else 'uint64_t'} bits = {call};")
+    code.line()
+    start = group.leaves[0].offset_bits
+    for leaf in group.leaves:
+        shift = total - (leaf.end_bits - start)
+        text = expressions.Text(f"bits >> {shift}", ">>") if shift else expressions.Text("bits")
+        code.line(f"{leaf.text.c} = {_value(leaf.type, text)};")
+    code.close()
+
+
+def _value(of: types.Scalar, text: expressions.Text) -> str:
+    """The lowest bits of something wide as a value of that type."""
+    if isinstance(of, types.Bool):
+        return f"{text.operand} & 1"
+    if of.signed:
+        suffix, wide = ("_wide", "p4k_u128") if of.width > 64 else ("", "uint64_t")
+        bits = expressions.cast(wide, text)
+        return f"({values.c_type(of)})p4k_signed{suffix}({bits.c}, {of.width})"
+    return expressions.narrow(of, text).c
+
+
+def load_leaf(of: types.Scalar, offset_bits: int, at: str) -> str:
+    """One number that lies anywhere behind `at`; not a byte beyond its own is read."""
+    return _load_across(joined.Leaf(expressions.Text(""), of, offset_bits), at)
+
+
+def _load_across(leaf: joined.Leaf, at: str) -> str:
+    first, last = leaf.offset_bits // 8, (leaf.end_bits + 7) // 8
+    size, behind = last - first, last * 8 - leaf.end_bits
+    if size > 16:
+        # 17 bytes, of which the outer two are shared with other members.
+        lead = leaf.offset_bits % 8
+        high = f"p4k_load_wide({at} + {first}, 16) << {lead}"
+        text = f"({high} | {at}[{first + 16}] >> {8 - lead}) >> {128 - leaf.width_bits}"
+        return _value(leaf.type, expressions.Text(text, ">>"))
+    wide = "_wide" if size > 8 else ""
+    call = f"p4k_load{wide}({at} + {first}, {size})"
+    text = f"{call} >> {behind}" if behind else call
+    return _value(leaf.type, expressions.Text(text, ">>" if behind else ""))
+
+
+def store_function(unit: Unit, of: types.Header) -> None:
+    """`store_H(at, header)`: all bytes of the header."""
+    code = unit.code
+    name = unit.function("store", of.name)
+    code.function(f"P4K_INLINE void {name}(uint8_t *at, const {unit.c_types.of(of)} *header)")
+    store_groups(unit, groups(unit, of, "header->"))
+    code.close()
+
+
+def store_groups(unit: Unit, found: Sequence[Group]) -> None:
+    """Write members of a header whose first byte is at `at`."""
+    code = unit.code
+    for group in found:
+        start, size = group.offset_bytes, group.size_bytes
+        while size:
+            taken = min(size, 8)
+            address = f"at + {start}" if start else "at"
+            word = joined.word(group.leaves, start * 8, taken * 8)
+            code.line(f"p4k_store({address}, {taken}, {word.c});")
+            start, size = start + taken, size - taken

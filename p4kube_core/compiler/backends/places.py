@@ -1,0 +1,224 @@
+"""Where the variables of a program live in C.
+
+Structs are taken apart into headers, stacks and scalars, so that each is a variable of its own that
+the C compiler can keep in registers; only inside headers and stacks do they stay structs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from p4kube_core.compiler.backends import names, values
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.compiler.ir import statements as st
+from p4kube_core.compiler.ir import types
+
+Print = Callable[[ex.Expression], str]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One header, stack or scalar of a variable."""
+
+    path: str  # as in the program, joined by dots
+    type: types.Type
+    text: str  # C's name of it, without what it is reached by
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in C terms."""
+
+    text: str  # of a struct that is taken apart: its path
+    apart: bool = False
+    shared: bool = False  # of a struct that is taken apart: its parts are in the per-packet state
+    guards: tuple[str, ...] = ()  # all must hold, or there is no such place
+    header: str | None = None  # the header that it is a part of
+
+
+RESERVED: Final = frozenset(
+    {"s", "entry", "context", "packet", "payload", "length", "cursor", "at", "header", "arrays"}
+)
+"""Names that generated functions and the per-packet state use themselves."""
+
+
+@final
+@dataclass(slots=True)
+class CTypes:
+    """The C structs of a program's headers, stacks and the structs inside of them."""
+
+    tags: names.Names = field(default_factory=names.Names)
+    _members: dict[str, names.Names] = field(default_factory=dict)
+
+    def member(self, of: types.Header | types.Struct, name: str) -> str:
+        taken = frozenset({"valid"}) if isinstance(of, types.Header) else frozenset[str]()
+        return self._members.setdefault(of.name, names.Names(taken))[name]
+
+    def of(self, of: types.Type) -> str:
+        match of:
+            case types.Bits() | types.Bool():
+                return values.c_type(of)
+            case types.Header() | types.Struct():
+                return f"struct {self.tags[of.name]}"
+            case types.Stack():
+                return f"struct {self.tags[f'{_name(of.element)}[{of.size}]']}"
+            case types.Varbit():
+                return f"struct p4k_varbit_{of.width}"
+
+    def definitions(self, roots: Iterable[types.Type]) -> Iterator[list[str]]:
+        """Lines that define each struct needed, in an order that C takes."""
+        done: set[str] = set()
+        for root in roots:
+            yield from self._define(root, done, apart=True)
+
+    def _define(self, of: types.Type, done: set[str], apart: bool) -> Iterator[list[str]]:
+        if isinstance(of, types.Bits | types.Bool | types.Varbit):
+            return
+        if isinstance(of, types.Stack):
+            yield from self._define(of.element, done, apart=False)
+        else:
+            inner_apart = apart and isinstance(of, types.Struct)
+            for member in of.members:
+                yield from self._define(member.type, done, inner_apart)
+            if inner_apart:
+                return
+        c = self.of(of)
+        if c in done:
+            return
+        done.add(c)
+        yield self._struct(of, c)
+
+    def _struct(self, of: types.Header | types.Struct | types.Stack, c: str) -> list[str]:
+        lines = [f"{c} {{"]
+        if isinstance(of, types.Stack):
+            lines.append(f"\t{self.of(of.element)} at[{of.size}];")
+            lines.append("\tuint32_t next;")
+        else:
+            if isinstance(of, types.Header):
+                lines.append("\tbool valid; /* if not, all else is zero */")
+            for m in of.members:
+                width = f" /* {m.type} */" if isinstance(m.type, types.Bits) else ""
+                lines.append(f"\t{self.of(m.type)} {self.member(of, m.name)};{width}")
+        lines.append("};")
+        return lines
+
+
+def _name(of: types.Type) -> str:
+    return str(of).replace("<", "").replace(">", "")
+
+
+@final
+@dataclass(slots=True)
+class Storage:
+    """Finds the C text of places."""
+
+    c_types: CTypes
+    shared: frozenset[str]  # variables in the per-packet state; others are local to a function
+    arrays: frozenset[
+        str
+    ]  # paths of stacks that are kept apart, since they are indexed at run time
+    _names: names.Names = field(default_factory=lambda: names.Names(RESERVED))
+
+    def cells(self, variable: ir.Variable) -> list[Cell]:
+        return list(self._cells(variable.name, variable.type))
+
+    def _cells(self, path: str, of: types.Type) -> Iterator[Cell]:
+        if isinstance(of, types.Struct):
+            for member in of.members:
+                yield from self._cells(f"{path}.{member.name}", member.type)
+        else:
+            yield Cell(path, of, self._names[path])
+
+    def spot(self, place: ex.Place, show: Print) -> Spot:
+        """Where a place is; `show` prints the expressions that index stacks."""
+        match place:
+            case ex.Var():
+                return self._leaf(place.name, place.type, place.name in self.shared)
+            case ex.Member():
+                return self._member(place, show)
+            case ex.Index():
+                base = self.spot(place.base, show)
+                return self._element(base, place, show)
+
+    def _leaf(self, path: str, of: types.Type, shared: bool) -> Spot:
+        if isinstance(of, types.Struct):
+            return Spot(path, apart=True, shared=shared)
+        if not shared:
+            return Spot(self._names[path])
+        return Spot(f"{'s->arrays->' if path in self.arrays else 's->'}{self._names[path]}")
+
+    def _member(self, place: ex.Member, show: Print) -> Spot:
+        base = self.spot(place.base, show)
+        if base.apart:
+            return self._leaf(f"{base.text}.{place.name}", place.type, base.shared)
+        of = place.base.type
+        assert isinstance(of, types.Header | types.Struct)
+        text = f"{base.text}.{self.c_types.member(of, place.name)}"
+        header = base.text if isinstance(of, types.Header) else base.header
+        return Spot(text, guards=base.guards, header=header)
+
+    def _element(self, base: Spot, place: ex.Index, show: Print) -> Spot:
+        stack = place.base.type
+        assert isinstance(stack, types.Stack)
+        index = place.index
+        if isinstance(index, ex.Const):
+            # Beyond the end: no such place, whatever is printed for it must still be C.
+            inside = index.value < stack.size
+            guards = base.guards if inside else (*base.guards, "false")
+            return Spot(f"{base.text}.at[{index.value if inside else 0}]", guards=guards)
+        text = show(index)
+        return Spot(f"{base.text}.at[{text}]", guards=(*base.guards, f"{text} < {stack.size}"))
+
+
+def indexed_at_run_time(bodies: Iterable[st.Body]) -> set[str]:
+    """Paths of the stacks that are indexed by more than constants."""
+    found: set[str] = set()
+    for body in bodies:
+        for statement in st_walk(body):
+            for top in (*st.reads(statement), *st.writes(statement)):
+                for e in ex_walk(top):
+                    if isinstance(e, ex.Index) and not isinstance(e.index, ex.Const):
+                        found.add(path_of(e.base))
+    return found
+
+
+def variables_in(body: st.Body) -> set[str]:
+    """Names of the variables that a body mentions."""
+    return {
+        e.name
+        for statement in st_walk(body)
+        for top in (*st.reads(statement), *st.writes(statement))
+        for e in ex_walk(top)
+        if isinstance(e, ex.Var)
+    }
+
+
+def st_walk(body: st.Body) -> Iterator[st.Statement]:
+    """Every statement of a body, outer ones first."""
+    for statement in body:
+        yield statement
+        for inner in st.bodies(statement):
+            yield from st_walk(inner)
+
+
+def ex_walk(top: ex.Expression) -> Iterator[ex.Expression]:
+    """The expression and all under it."""
+    yield top
+    for operand in ex.operands(top):
+        yield from ex_walk(operand)
+
+
+def path_of(place: ex.Place) -> str:
+    """The place in the program's words, indices left out."""
+    match place:
+        case ex.Var():
+            return place.name
+        case ex.Member():
+            return f"{path_of(place.base)}.{place.name}"
+        case ex.Index():
+            return path_of(place.base)
