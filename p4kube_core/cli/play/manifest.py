@@ -1,0 +1,276 @@
+"""Reads NetworkFunction objects from YAML; form only, no program is looked into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from p4kube_core import errors
+from p4kube_core.catalog import document, package
+from p4kube_core.model import function as model
+from p4kube_core.model import match
+from p4kube_core.model.entry import NamedEntry
+
+API_VERSION: Final = "p4kube.io/v1alpha1"
+KIND: Final = "NetworkFunction"
+MAX_INTERFACE: Final = 15  # IFNAMSIZ less the final zero
+MAX_SOCKET: Final = 107  # of sockaddr_un less the final zero
+
+_NAME: Final = {
+    "type": "string",
+    "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+    "x-wanted": "lower-case letters, digits and '-' (at most 63)",
+}
+_INTERFACE: Final = {
+    "type": "string",
+    "pattern": f"^[^/\\s:]{{1,{MAX_INTERFACE}}}$",
+    "x-wanted": f"an interface's name of at most {MAX_INTERFACE} characters",
+}
+_VALUE: Final = {"type": ["string", "integer"], "x-wanted": "a number or text"}
+_ACTION: Final[Mapping[str, Any]] = {
+    "action": {"type": "string"},
+    "params": {"type": "object", "additionalProperties": _VALUE},
+}
+_PORT: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["port"],
+    "properties": {
+        "port": {"type": "integer", "minimum": 0, "maximum": 510},
+        "interface": _INTERFACE,
+        "tap": _INTERFACE,
+        "vhostUser": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["socket"],
+            "properties": {
+                "socket": {
+                    "type": "string",
+                    "pattern": f"^/.{{1,{MAX_SOCKET - 1}}}$",
+                    "x-wanted": f"an absolute path of at most {MAX_SOCKET} characters",
+                },
+                "mode": {"enum": ["server", "client"]},
+            },
+        },
+    },
+}
+_TABLE: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "default": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["action"],
+            "properties": _ACTION,
+        },
+        "entries": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["action"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "match": {"type": "object", "additionalProperties": _VALUE},
+                    "priority": {"type": "integer", "minimum": 1},
+                    **_ACTION,
+                },
+            },
+        },
+    },
+}
+_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    "properties": {
+        "apiVersion": {"const": API_VERSION},
+        "kind": {"const": KIND},
+        "metadata": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": _NAME, "labels": {}, "annotations": {}, "namespace": {}},
+            "additionalProperties": False,
+        },
+        "spec": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["program", "ports"],
+            "properties": {
+                "program": {"type": "string", "minLength": 1},
+                "parameters": {"type": "object"},
+                "tables": {"type": "object", "additionalProperties": _TABLE},
+                "ports": {"type": "array", "items": _PORT, "minItems": 1},
+            },
+        },
+    },
+}
+
+
+def read(paths: Sequence[Path]) -> tuple[model.NetworkFunction, ...]:
+    """Read every object of every file.
+
+    Raises:
+        errors.ManifestError: with all that is wrong in all of them.
+    """
+    functions: list[model.NetworkFunction] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            objects = document.read(path)
+        except errors.ManifestError as e:
+            problems.extend(e.problems)
+            continue
+        if not objects:
+            problems.append(f"{path}: want a {KIND}, found nothing")
+        for index, content in enumerate(objects):
+            place = str(path) if len(objects) == 1 else f"{path}, document {index + 1}"
+            try:
+                functions.append(_function(path, content, place))
+            except errors.ManifestError as e:
+                problems.extend(e.problems)
+    problems.extend(_clashes(functions))
+    if problems:
+        raise errors.ManifestError(problems)
+    return tuple(functions)
+
+
+def _function(path: Path, content: Any, place: str) -> model.NetworkFunction:
+    if isinstance(content, dict) and content.get("kind", KIND) != KIND:
+        raise errors.ManifestError(f"{place}: want kind {KIND}, got {content['kind']!r}")
+    wrong = document.problems(_SCHEMA, content, "")
+    if wrong:
+        raise errors.ManifestError(f"{place}: {problem.removeprefix(': ')}" for problem in wrong)
+    spec = content["spec"]
+    problems: list[str] = []
+    entries: list[NamedEntry] = []
+    try:
+        program, own = _program(path, spec, place)
+        entries.extend(own)
+    except errors.ManifestError as e:
+        problems.extend(f"{place}: {problem}" for problem in e.problems)
+        program = path
+    for name, table in spec.get("tables", {}).items():
+        try:
+            entries.extend(_table(name, table, f"{place}: spec.tables.{name}"))
+        except errors.ManifestError as e:
+            problems.extend(e.problems)
+    ports = []
+    for index, port in enumerate(spec["ports"]):
+        try:
+            ports.append(_port(port, f"{place}: spec.ports[{index}]"))
+        except errors.ManifestError as e:
+            problems.extend(e.problems)
+    if problems:
+        raise errors.ManifestError(problems)
+    return model.NetworkFunction(
+        content["metadata"]["name"], program, tuple(entries), tuple(ports), place
+    )
+
+
+def _program(
+    path: Path, spec: Mapping[str, Any], place: str
+) -> tuple[Path, tuple[NamedEntry, ...]]:
+    """The program's file, and the entries that its parameters become."""
+    name = spec["program"]
+    if name.endswith(".p4") or "/" in name:
+        source = path.parent / name
+        if "parameters" in spec:
+            raise errors.ManifestError(
+                "spec.parameters: want spec.tables beside a program of your own; "
+                "only functions of the catalogue have parameters"
+            )
+        if not source.is_file():
+            raise errors.ManifestError(f"spec.program: no such file: {source}")
+        return source, ()
+    try:
+        found = package.load(name)
+    except errors.ManifestError as e:
+        raise errors.ManifestError(f"spec.program: {e}") from e
+    entries = found.entries(spec.get("parameters", {}), f"{place}: spec.parameters")
+    return found.program, entries
+
+
+def _table(name: str, table: Mapping[str, Any], place: str) -> Iterable[NamedEntry]:
+    entries: list[NamedEntry] = []
+    if "default" in table:
+        default = table["default"]
+        where = f"{place}.default"
+        entries.append(
+            NamedEntry(
+                name, (), default["action"], _params(default, where), is_default=True,
+                label="default", place=where,
+            )
+        )  # fmt: skip
+    for index, entry in enumerate(table.get("entries", [])):
+        where = f"{place}.entries[{index}]"
+        key = []
+        for field, written in entry.get("match", {}).items():
+            try:
+                key.append((field, match.parse(written)))
+            except match.BadForm as e:
+                raise errors.ManifestError(f"{where}.match.{field}: {e}") from e
+        entries.append(
+            NamedEntry(
+                name, tuple(key), entry["action"], _params(entry, where), entry.get("priority"),
+                label=entry.get("name"), place=where,
+            )
+        )  # fmt: skip
+    return entries
+
+
+def _params(entry: Mapping[str, Any], place: str) -> tuple[tuple[str, int], ...]:
+    params = []
+    for name, written in entry.get("params", {}).items():
+        try:
+            params.append((name, match.number(written)))
+        except match.BadForm as e:
+            raise errors.ManifestError(f"{place}.params.{name}: {e}") from e
+    return tuple(params)
+
+
+def _port(written: Mapping[str, Any], place: str) -> model.Port:
+    kinds = [kind for kind in ("interface", "tap", "vhostUser") if kind in written]
+    if len(kinds) != 1:
+        raise errors.ManifestError(
+            f"{place}: want one of interface, tap or vhostUser, got {' and '.join(kinds) or 'none'}"
+        )
+    wire: model.Wire
+    if kinds == ["interface"]:
+        wire = model.InterfacePort(written["interface"])
+    elif kinds == ["tap"]:
+        wire = model.TapPort(written["tap"])
+    else:
+        vhost = written["vhostUser"]
+        wire = model.VhostUserPort(Path(vhost["socket"]), vhost.get("mode", "server") == "server")
+    return model.Port(written["port"], wire, place)
+
+
+def _clashes(functions: Iterable[model.NetworkFunction]) -> Iterable[str]:
+    """Names, port numbers and wires that are claimed twice."""
+    names: dict[str, str] = {}
+    wires: dict[str, str] = {}
+    for function in functions:
+        first = names.setdefault(function.name, function.place)
+        if first != function.place:
+            yield f"{function.place}: the name {function.name!r} is taken by {first}"
+        numbers: dict[int, str] = {}
+        for port in function.ports:
+            first = numbers.setdefault(port.number, port.place)
+            if first != port.place:
+                yield f"{port.place}: port {port.number} is taken by {first}"
+            name = wire_name(port.wire)
+            first = wires.setdefault(name, port.place)
+            if first != port.place:
+                yield f"{port.place}: {name} is in use by {first}"
+
+
+def wire_name(wire: model.Wire) -> str:
+    """What two ports cannot share, in words."""
+    match wire:
+        case model.InterfacePort(name) | model.TapPort(name):
+            return f"interface {name}"
+        case model.VhostUserPort(socket):
+            return f"socket {socket}"

@@ -1,0 +1,209 @@
+"""`p4kube status`: what runs here, what it holds and what it has counted."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, final
+
+from p4kube_core import errors
+from p4kube_core.agent import client
+from p4kube_core.switch import blocking, schema, values
+
+MOST_RULES: Final = 20  # shown a table; --json has all
+
+
+def run(options: argparse.Namespace) -> int:
+    state: Path = options.state
+    if not client.running(state):
+        if options.json:
+            print(json.dumps({"agent": None, "dataplane": None, "devices": []}))
+        else:
+            print(f"nothing runs here (no agent in {state})")
+        return 0
+    with client.AgentClient(state) as agent:
+        status = agent.status()
+        for device in status["devices"]:
+            device.update(_counted(agent.address, int(device["device_id"])))
+    if options.json:
+        print(json.dumps(status, indent=1))
+    else:
+        print("\n".join(_text(status)))
+    return 0
+
+
+@final
+@dataclasses.dataclass(slots=True)
+class _Rule:
+    """All entries of a table that come from one rule, summed."""
+
+    table: str
+    rule: str
+    action: str
+    packets: int | None
+    bytes: int | None
+    entries: int
+
+
+def _counted(address: str, device: int) -> dict[str, Any]:
+    """The rules of a device and its indirect counters, read over P4Runtime."""
+    try:
+        with blocking.connect(address, device, read_only=True) as session:
+            if session.get_pipeline(cookie_only=True) is None:
+                return {"rules": [], "counts": []}
+            entries = list(session.read_table(counters=True))
+            for table in session.schema.tables:
+                wanted = values.TableEntry(table.name, default=True, counter=values.CounterData())
+                entries += [e for e in session.read(wanted) if isinstance(e, values.TableEntry)]
+            counts = [
+                {
+                    "counter": entry.counter,
+                    "index": entry.index,
+                    "packets": entry.data.packets,
+                    "bytes": entry.data.bytes,
+                }
+                for entry in session.read_counter("")
+                if entry.data is not None and (entry.data.packets or entry.data.bytes)
+            ]
+            known = session.schema
+    except (errors.UserError, errors.TransientError):
+        return {"rules": [], "counts": []}
+    return {
+        "rules": [dataclasses.asdict(rule) for rule in _rules(known, entries)],
+        "counts": counts,
+    }
+
+
+def _rules(known: schema.Schema, entries: Iterable[values.TableEntry]) -> Iterable[_Rule]:
+    rules: dict[tuple[str, str, str], _Rule] = {}
+    for entry in entries:
+        name = entry.metadata.decode(errors="replace") or _key(known, entry)
+        action = _action(entry)
+        rule = rules.setdefault(
+            (entry.table, name, action), _Rule(entry.table, name, action, None, None, 0)
+        )
+        rule.entries += 1
+        if entry.counter is not None:
+            rule.packets = (rule.packets or 0) + entry.counter.packets
+            rule.bytes = (rule.bytes or 0) + entry.counter.bytes
+    return rules.values()
+
+
+def _key(known: schema.Schema, entry: values.TableEntry) -> str:
+    if entry.default:
+        return "default"
+    fields = known.tables.find(entry.table).fields
+    key = ", ".join(
+        f"{name} {_match(match, fields.find(name).width)}" for name, match in entry.matches.items()
+    )
+    priority = f"{entry.priority}: " if entry.priority else ""
+    return priority + (key or "anything")
+
+
+def _match(match: values.Match, width: int) -> str:
+    def shown(value: int) -> str:
+        return str(value) if width <= 16 else f"{value:#0{2 + (width + 3) // 4}x}"
+
+    match match:
+        case values.Exact(value) | values.OptionalMatch(value):
+            return shown(value)
+        case values.Lpm(value, prefix):
+            return f"{shown(value)}/{prefix}"
+        case values.Ternary(value, mask):
+            return shown(value) if mask == (1 << width) - 1 else f"{value:#x}&&&{mask:#x}"
+        case values.Range(low, high):
+            return f"{shown(low)}..{shown(high)}"
+
+
+def _action(entry: values.TableEntry) -> str:
+    name = (entry.action or "none").rpartition(".")[2]
+    params = ", ".join(f"{key} {value:#x}" if value > 0xFFFF else f"{key} {value}"
+                       for key, value in entry.params.items())  # fmt: skip
+    return f"{name}({params})" if params else name
+
+
+# --- For people.
+
+
+def _text(status: Mapping[str, Any]) -> Iterator[str]:
+    agent, dataplane = status["agent"], status["dataplane"]
+    yield (f"agent       {agent['version']}, process {agent['pid']}, {_megabytes(agent)} of memory")
+    if dataplane.get("running"):
+        workers = dataplane.get("workers", 1)
+        workers = workers if isinstance(workers, int) else len(workers)
+        pages = "with hugepages" if dataplane.get("hugepages") else "without hugepages"
+        yield (
+            f"data plane  {dataplane['version']}, process {dataplane['pid']}, "
+            f"{_megabytes(dataplane)} of memory, {workers} worker{'s' * (workers != 1)}, {pages}, "
+            f"restarted {dataplane.get('restarts', 0)} times"
+        )
+    else:
+        yield "data plane  not running"
+    for device in status["devices"]:
+        yield ""
+        yield from _device(device)
+    if not status["devices"]:
+        yield "no functions"
+
+
+def _device(device: Mapping[str, Any]) -> Iterator[str]:
+    program = device.get("program") or "none"
+    yield f"device {device['device_id']}: {device['name']} (program {program})"
+    rows = [["PORT", "KIND", "AT", "LINK", "RX PACKETS", "RX BYTES", "TX PACKETS", "TX BYTES"]]
+    for port in device.get("ports", []):
+        at = port.get("interface") or port.get("socket") or port.get("devargs") or "-"
+        rows.append(
+            [
+                str(port["port"]), port["kind"], at, "up" if port.get("link") else "down",
+                *(str(port.get(name, 0)) for name in
+                  ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes")),
+            ]
+        )  # fmt: skip
+    yield from _table(rows, right=4)
+    sizes = {table["name"]: table for table in device.get("tables", [])}
+    rows = [["TABLE", "RULE", "ACTION", "PACKETS", "BYTES"]]
+    shown: dict[str, int] = {}
+    for rule in device.get("rules", []):
+        shown[rule["table"]] = shown.get(rule["table"], 0) + 1
+        if shown[rule["table"]] > MOST_RULES:
+            continue
+        counts = ["-" if rule[name] is None else str(rule[name]) for name in ("packets", "bytes")]
+        rows.append([rule["table"], rule["rule"], rule["action"], *counts])
+    yield from _table(rows, right=3)
+    for name, count in shown.items():
+        if count > MOST_RULES:
+            yield f"  {name}: {count - MOST_RULES} more (p4kube status --json)"
+    filled = ", ".join(f"{name} {t['entries']} of {t['size']}" for name, t in sizes.items())
+    if filled:
+        yield f"  entries: {filled}"
+    for count in device.get("counts", []):
+        yield (
+            f"  counter {count['counter']}[{count['index']}]: "
+            f"{count['packets']} packets, {count['bytes']} bytes"
+        )
+    drops = {**device.get("drops", {})}
+    for port in device.get("ports", []):
+        for reason, number in (port.get("drops") or {}).items():
+            drops[f"port {port['port']} {reason}"] = number
+    said = ", ".join(f"{reason} {number}" for reason, number in drops.items() if number)
+    yield f"  dropped: {said or 'nothing'}"
+
+
+def _table(rows: Sequence[Sequence[str]], right: int) -> Iterator[str]:
+    """Columns as wide as they need to be; from column `right` on they are numbers."""
+    if len(rows) < 2:
+        return
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i >= right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  " + "  ".join(cells).rstrip()
+
+
+def _megabytes(process: Mapping[str, Any]) -> str:
+    return f"{process.get('memory_bytes', 0) / 1e6:.0f} MB"

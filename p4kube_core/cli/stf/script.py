@@ -1,0 +1,110 @@
+"""What an STF script says, as values; nothing here knows a program or a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import final
+
+from p4kube_core.model.entry import NamedEntry
+from p4kube_core.model.match import Match
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Add:
+    line: int
+    entry: NamedEntry
+    id: str | None  # what later lines may call this entry
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SetDefault:
+    line: int
+    entry: NamedEntry
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """All entries; or the one that an `add` gave this id; or the one of this table and key."""
+
+    line: int
+    id: str | None
+    entry: NamedEntry | None  # its action is empty
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Packet:
+    line: int
+    port: int
+    data: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The next packet out of this port. `*` in the pattern is any nibble."""
+
+    line: int
+    port: int
+    pattern: str | None  # hexadecimal digits, lower case; None: any packet
+    exact: bool  # no byte more than the pattern has
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NoPacket:
+    """Nothing has come out of this port (None: of any) since the last packet went in."""
+
+    line: int
+    port: int | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Wait:
+    line: int
+
+
+class Unit(StrEnum):
+    PACKETS = "packets"
+    BYTES = "bytes"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CheckCounter:
+    """`name` is a counter's, with an index; or a direct counter's or its table's, with a key."""
+
+    line: int
+    name: str
+    index: int | None
+    key: tuple[tuple[str, Match], ...]
+    id: str | None  # an `add`'s
+    unit: Unit
+    operator: str  # == != < <= > >=
+    number: int
+
+
+Command = Add | SetDefault | Remove | Packet | Expect | NoPacket | Wait | CheckCounter
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Script:
+    path: Path
+    commands: tuple[Command, ...]
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Every port that a line names, in order of number."""
+        used = {
+            command.port
+            for command in self.commands
+            if isinstance(command, Packet | Expect | NoPacket) and command.port is not None
+        }
+        return tuple(sorted(used))

@@ -1,0 +1,55 @@
+"""A network function as its author wrote it: program, entries, ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from p4kube_core.model.entry import NamedEntry
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class InterfacePort:
+    """An interface of the host: one end of a veth pair, a NIC."""
+
+    interface: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TapPort:
+    """A TAP interface, made for this port."""
+
+    interface: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class VhostUserPort:
+    socket: Path
+    server: bool  # whether we listen, or the VM does
+
+
+Wire = InterfacePort | TapPort | VhostUserPort
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Port:
+    number: int  # the P4 port
+    wire: Wire
+    place: str  # where it was written, for messages
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NetworkFunction:
+    """Checked for form; not yet against its program."""
+
+    name: str
+    program: Path
+    entries: tuple[NamedEntry, ...]
+    ports: tuple[Port, ...]
+    place: str  # file and name, for messages
