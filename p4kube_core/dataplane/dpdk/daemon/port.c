@@ -15,7 +15,7 @@ struct port_list ports = LIST_HEAD_INITIALIZER(ports);
 static unsigned int next_worker;
 
 static const struct port_kind *const kinds[] = {
-	&ring_kind,
+	&packet_kind, &tap_kind, &ring_kind,
 };
 
 const char *port_drop_name(enum port_drop reason)
@@ -24,7 +24,7 @@ const char *port_drop_name(enum port_drop reason)
 		[DROP_NO_DEVICE] = "no_device",	  [DROP_NO_MBUF] = "no_mbuf",
 		[DROP_OVERSIZED] = "oversized",	  [DROP_MALFORMED] = "malformed_offload",
 		[DROP_FRAGMENTED] = "fragmented", [DROP_NO_LINK] = "no_link",
-		[DROP_TX_FULL] = "tx_full",	  [DROP_TX_ERROR] = "tx_error",
+		[DROP_RX_FULL] = "rx_full",	  [DROP_TX_FULL] = "tx_full",	  [DROP_TX_ERROR] = "tx_error",
 	};
 
 	return names[reason];
@@ -157,6 +157,8 @@ json_t *port_describe(struct port *port)
 		for (unsigned int i = 0; i < DROPS; i++)
 			sum.drops[i] += tally->drops[i];
 	}
+	if (port->kind->missed)
+		sum.drops[DROP_RX_FULL] = port->kind->missed(port);
 	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:o}", "name", port->name,
 			 "kind", port->kind->name, "device",
 			 port->device ? json_integer((json_int_t)port->device->id) : json_null(),

@@ -21,6 +21,7 @@ enum port_drop {
 	DROP_MALFORMED,	 /* the interface's own words on checksum or segments make no sense */
 	DROP_FRAGMENTED, /* received in pieces that do not fit into one buffer */
 	DROP_NO_LINK,	 /* to be sent while nobody is there to take it */
+	DROP_RX_FULL,	 /* received faster than the workers take it; counted by the other side */
 	DROP_TX_FULL,	 /* to be sent faster than the other side takes it */
 	DROP_TX_ERROR,	 /* refused by the interface for any other reason */
 	DROPS,
@@ -56,6 +57,7 @@ struct port_kind {
 	bool (*arm)(struct port *port);
 	void (*disarm)(struct port *port);
 	bool (*link)(struct port *port); /* control: whether someone is on the other side */
+	uint64_t (*missed)(struct port *port); /* control: packets for DROP_RX_FULL so far; or NULL */
 };
 
 struct port {

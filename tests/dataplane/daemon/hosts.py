@@ -1,0 +1,85 @@
+"""Two hosts as network namespaces, each with one end of a veth pair; the other ends are for the data plane."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator
+
+_serial = itertools.count()
+PEERS = pathlib.Path(__file__).with_name("peers.py")
+
+
+def run(*command: str, check: bool = True, timeout_s: float = 60) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Host:
+    namespace: str
+    interface: str  # inside
+    wire: str  # its other end, in our own namespace
+    ipv4: str
+    ipv6: str
+
+    def run(self, *command: str, check: bool = True) -> str:
+        return run("ip", "netns", "exec", self.namespace, *command, check=check)
+
+    def peer(self, *arguments: str) -> subprocess.Popen[str]:
+        """A process of peers.py on this host."""
+        command = ["ip", "netns", "exec", self.namespace, sys.executable, str(PEERS), *arguments]
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+
+def add(number: int, tag: str) -> Host:
+    host = Host(
+        namespace=f"p4k-{tag}-{number}",
+        interface="eth0",
+        wire=f"w{number}-{tag}",
+        ipv4=f"10.77.0.{number}",
+        ipv6=f"fd77::{number}",
+    )
+    run("ip", "netns", "add", host.namespace)
+    run(
+        *("ip", "link", "add", host.wire, "type", "veth"),
+        *("peer", "name", "eth0", "netns", host.namespace),
+    )
+    run("ip", "link", "set", host.wire, "addrgenmode", "none", "up")
+    for command in (
+        "link set lo up",
+        "link set eth0 addrgenmode none",
+        "link set eth0 up",
+        f"addr add {host.ipv4}/24 dev eth0",
+        f"addr add {host.ipv6}/64 dev eth0 nodad",
+    ):
+        host.run("ip", *command.split())
+    return host
+
+
+def remove(host: Host) -> None:
+    run("ip", "link", "del", host.wire, check=False)
+    run("ip", "netns", "del", host.namespace, check=False)
+
+
+@contextlib.contextmanager
+def pair() -> Iterator[tuple[Host, Host]]:
+    tag = f"{os.getpid()}{next(_serial)}"
+    made: list[Host] = []
+    try:
+        for number in (1, 2):
+            made.append(add(number, tag))
+        yield made[0], made[1]
+    finally:
+        for number in (1, 2):
+            run("ip", "link", "del", f"w{number}-{tag}", check=False)
+            run("ip", "netns", "del", f"p4k-{tag}-{number}", check=False)

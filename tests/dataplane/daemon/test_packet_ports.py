@@ -1,0 +1,166 @@
+"""Real packets between two hosts through `packet` ports, offloads on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.dataplane.daemon import conftest, dataplane, hosts
+
+Pair = tuple[hosts.Host, hosts.Host]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with hosts.pair() as made:
+        yield made
+
+
+@pytest.fixture
+def wired(pair: Pair, dp: dataplane.Dataplane, program: conftest.Program) -> Pair:
+    """The hosts joined by a program that forwards 1 to 2 and back."""
+    dp.call("device_add", id=1, object=str(program("forward")), name="wire")
+    for number, host in enumerate(pair, 1):
+        dp.call("port_add", name=f"p{number}", kind="packet", interface=host.wire)
+        dp.call("wire", device=1, port=number, name=f"p{number}")
+    return pair
+
+
+def exchange(pair: Pair, address: str, *arguments: str) -> None:
+    """An echo on the second host, a client on the first; what comes back must be what was sent."""
+    one, two = pair
+    server = two.peer("echo", address)
+    try:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        client = one.peer(arguments[0], address, *arguments[1:])
+        try:
+            out, _ = client.communicate(timeout=120)
+        finally:
+            client.kill()
+        assert out == "same\n"
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()  # type: ignore[union-attr]
+
+
+def wait_for(ask: Callable[[], list[str]], patience_s: float = 10) -> list[str]:
+    """The first answer that is not empty."""
+    give_up = time.monotonic() + patience_s
+    while not (answer := ask()) and time.monotonic() < give_up:
+        time.sleep(0.01)
+    return answer
+
+
+def assert_no_drops(dp: dataplane.Dataplane) -> None:
+    lost = {
+        (name, reason): n
+        for name, port in dp.ports().items()
+        for reason, n in port["drops"].items()
+        if n
+    }
+    assert lost == {}
+
+
+def test_ping(wired: Pair, dp: dataplane.Dataplane) -> None:
+    one, two = wired
+    assert " 0% packet loss" in one.run("ping", "-c5", "-i0.05", "-W2", two.ipv4)
+    assert " 0% packet loss" in one.run("ping", "-c3", "-i0.05", "-W2", "-s4000", two.ipv6)
+    assert_no_drops(dp)
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_bulk_tcp_arrives_byte_for_byte(
+    wired: Pair, dp: dataplane.Dataplane, family: str
+) -> None:
+    one, two = wired
+    assert "tcp-segmentation-offload: on" in one.run("ethtool", "-k", "eth0")
+    exchange(wired, getattr(two, family), "tcp", str(30_000_000))
+    ports = dp.ports()
+    assert {reason: n for reason, n in ports["p1"]["drops"].items() if n and "full" not in reason} == {}
+    assert ports["p1"]["rx_bytes"] > 30_000_000
+    assert ports["p1"]["rx_bytes"] / ports["p1"]["rx_packets"] <= 1514  # cut to ordinary packets
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+@pytest.mark.parametrize("segment", ["0", "1000"])
+def test_udp(wired: Pair, dp: dataplane.Dataplane, family: str, segment: str) -> None:
+    exchange(wired, getattr(wired[1], family), "udp", segment)
+    assert_no_drops(dp)
+
+
+@pytest.mark.parametrize("tpid", ["8100", "88a8"])
+def test_vlan_tags_are_seen_and_kept(
+    pair: Pair, dp: dataplane.Dataplane, program: conftest.Program, tpid: str
+) -> None:
+    """The kernel takes the tag off before the socket sees the frame."""
+    frame = "ffffffffffff" + "020000000001" + tpid + "6007" + "88b5" + "5a" * 60
+    dp.call("device_add", id=1, object=str(program("forward")), name="wire")
+    dp.call("port_add", name="p1", kind="packet", interface=pair[0].wire)
+    dp.call("wire", device=1, port=1, name="p1")
+    dp.rings(1, 2)
+    assert pair[0].peer("raw", "eth0", frame).wait(30) == 0
+    assert wait_for(lambda: [p.hex() for p in dp.collect("r2") if p[:6] == b"\xff" * 6]) == [frame]
+    dp.inject("r2", bytes.fromhex(frame))
+    assert dp.ports()["p1"]["tx_packets"] == 1
+
+
+def test_jumbo_frames_need_room(pair: Pair, program: conftest.Program, tmp_path, variant) -> None:  # type: ignore[no-untyped-def]
+    for host in pair:
+        hosts.run("ip", "link", "set", host.wire, "mtu", "9000")
+        host.run("ip", "link", "set", "eth0", "mtu", "9000")
+    for frame, expected in (("2048", " 100% packet loss"), ("9018", " 0% packet loss")):
+        options = ("--mbufs", "2048", "--frame", frame)
+        dp = dataplane.Dataplane(tmp_path, *options, variant=variant)
+        try:
+            dp.call("device_add", id=1, object=str(program("forward")), name="wire")
+            for number, host in enumerate(pair, 1):
+                dp.call("port_add", name=f"p{number}", kind="packet", interface=host.wire)
+                dp.call("wire", device=1, port=number, name=f"p{number}")
+            ping = ("ping", "-c2", "-i0.05", "-W1", "-s8000", pair[1].ipv4)
+            assert expected in pair[0].run(*ping, check=False)
+            assert (dp.ports()["p1"]["drops"]["oversized"] > 0) == (frame == "2048")
+        finally:
+            assert dp.stop() == 0, dp.text()
+
+
+def test_an_interface_that_goes_is_a_link_that_is_down(
+    wired: Pair, dp: dataplane.Dataplane, program: conftest.Program
+) -> None:
+    one, two = wired
+    assert dp.ports()["p1"]["link"] is True
+    hosts.run("ip", "link", "set", one.wire, "down")
+    assert dp.ports()["p1"]["link"] is False
+    two.run("ping", "-c1", "-W1", one.ipv4, check=False)
+    hosts.run("ip", "link", "set", one.wire, "up")
+    assert dp.ports()["p1"]["link"] is True
+    assert " 0% packet loss" in one.run("ping", "-c3", "-i0.05", "-W2", two.ipv4)
+    hosts.run("ip", "link", "del", one.wire)
+    assert dp.ports()["p1"]["link"] is False
+    two.run("ping", "-c1", "-W1", one.ipv4, check=False)
+    assert dp.ports()["p1"]["drops"]["no_link"] > 0
+    dp.call("port_remove", name="p1")
+    assert set(dp.ports()) == {"p2"}
+
+
+def test_interfaces_that_cannot_be_taken(pair: Pair, dp: dataplane.Dataplane) -> None:
+    def refused(code: str, words: str, interface: object) -> None:
+        with pytest.raises(dataplane.RefusedError, match=words) as raised:
+            dp.call("port_add", name="p", kind="packet", interface=interface)
+        assert raised.value.code == code
+        assert dp.ports().keys() <= {"first"}
+
+    wire = pair[0].wire
+    refused("not_found", "there is none", "nosuch0")
+    refused("invalid", "cannot be the name", "a/b")
+    refused("invalid", "1 to 15 bytes", "x" * 16)
+    refused("invalid", "want a string", 5)
+    refused("unsupported", "want Ethernet", "lo")
+    hosts.run("ip", "link", "set", wire, "down")
+    refused("invalid", "is down", wire)
+    hosts.run("ip", "link", "set", wire, "up")
+    dp.call("port_add", name="first", kind="packet", interface=wire)
+    refused("busy", "in use by port 'first'", wire)
