@@ -1,0 +1,196 @@
+"""Bring a data plane to what a device's record says, whatever it holds now; by difference."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from p4kube_core.agent.control import Control, DataplaneRefused
+from p4kube_core.agent.record import DeviceRecord, PortWish
+from p4kube_core.agent.store import Store, TableStore
+
+log = logging.getLogger(__name__)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The data plane's ports and devices, as it listed them."""
+
+    ports: Mapping[str, Mapping[str, Any]]  # by name
+    devices: Mapping[int, Mapping[str, Any]]  # by id
+
+
+async def observe(control: Control) -> Observed:
+    ports, _ = await control.call("port_list")
+    devices, _ = await control.call("device_list")
+    return Observed(
+        {port["name"]: port for port in ports["ports"]},
+        {device["id"]: device for device in devices["devices"]},
+    )
+
+
+def port_name(device_id: int, wish: PortWish) -> str:
+    """Name a port of the data plane: device, P4 port, and what it is made of.
+
+    Other options make another name, so that a change of options is a change of ports.
+    """
+    options = json.dumps([wish.kind, wish.options], sort_keys=True).encode()
+    return f"{device_id}.{wish.port}-{hashlib.sha256(options).hexdigest()[:8]}"
+
+
+async def converge(control: Control, record: DeviceRecord, objects: Path) -> tuple[str, ...]:
+    """Make ports, program, wires, entries and defaults be as the record says, as far as they can.
+
+    Args:
+        objects: where shared objects are unpacked to.
+
+    Returns:
+        What the data plane refused, one sentence each; the rest was done.
+
+    Raises:
+        DataplaneLost: the data plane ended.
+    """
+    problems: list[str] = []
+    observed = await observe(control)
+    try:
+        await converge_ports(control, record, observed)
+    except DataplaneRefused as e:
+        problems.append(e.message)
+    store = record.committed
+    try:
+        if store is None:
+            if record.device_id in observed.devices:
+                await control.call("device_remove", id=record.device_id)
+            return tuple(problems)
+        held = observed.devices.get(record.device_id)
+        if held is None or held.get("digest") != store.pipeline.manifest.digest:
+            await load_program(control, record, store, held is None, objects)
+        problems += await converge_wires(control, record)
+        for table in store.tables.values():
+            await converge_table(control, record.device_id, table)
+    except DataplaneRefused as e:
+        problems.append(e.message)
+    return tuple(problems)
+
+
+async def converge_ports(control: Control, record: DeviceRecord, observed: Observed) -> None:
+    """Remove ports of the device that are not wanted, then add those that are not there.
+
+    Raises:
+        DataplaneRefused: of the first port that cannot be added; the others were tried.
+    """
+    wanted = {port_name(record.device_id, wish): wish for wish in record.ports}
+    for name in observed.ports:
+        if name.startswith(f"{record.device_id}.") and name not in wanted:
+            await control.call("port_remove", name=name)
+    failure: DataplaneRefused | None = None
+    for name, wish in wanted.items():
+        if name not in observed.ports:
+            try:
+                await control.call("port_add", name=name, kind=wish.kind, **wish.options)
+            except DataplaneRefused as e:
+                failure = failure or DataplaneRefused(e.code, f"port {wish.port}: {e.message}")
+    if failure is not None:
+        raise failure
+
+
+async def remove(control: Control, device_id: int) -> None:
+    """Take a device and its ports off the data plane, as far as they are there."""
+    observed = await observe(control)
+    if device_id in observed.devices:
+        await control.call("device_remove", id=device_id)
+    for name in observed.ports:
+        if name.startswith(f"{device_id}."):
+            await control.call("port_remove", name=name)
+
+
+async def converge_table(control: Control, device_id: int, table: TableStore) -> None:
+    """Make the data plane's entries and default of one table be the store's."""
+    packer = table.packer
+    if not packer.const:
+        held: dict[bytes, bytes] = {}
+        size = packer.identity_bytes + packer.tail_bytes
+        async for record, _, _ in control.entries_read(device_id, packer.index, size):
+            identity, tail = packer.split(record)
+            held[identity] = tail
+        gone = [i + tail for i, tail in held.items() if i not in table.entries]
+        changed = [i + tail for i, tail in table.entries.items() if held.get(i) != tail]
+        for mode, records in (("delete", gone), ("upsert", changed)):
+            failed = await control.entries_write(device_id, packer.index, mode, records)
+            for position, why in failed.items():
+                entry = packer.describe_entry(packer.split(records[position])[0])
+                log.error(
+                    "data plane refused what was acknowledged: device=%d table=%s entry=(%s): %s",
+                    device_id,
+                    packer.name,
+                    entry,
+                    why,
+                )
+    if not packer.const_default:
+        wanted = table.default or packer.default
+        _, blob = await control.call("default_read", device=device_id, table=packer.index)
+        if blob[: packer.tail_bytes] != wanted.ljust(packer.tail_bytes, b"\0"):
+            data = table.default or b""
+            await control.call("default_write", data, device=device_id, table=packer.index)
+
+
+async def load_program(
+    control: Control, record: DeviceRecord, store: Store, new: bool, objects: Path
+) -> None:
+    """Load a program as a new device or in place of the one that runs; tables start anew.
+
+    Raises:
+        DataplaneRefused: it cannot be loaded; what ran before goes on.
+    """
+    path = _unpack_object(objects, store)
+    try:
+        if new:
+            declared, _ = await control.call(
+                "device_add", id=record.device_id, object=str(path), name=record.name
+            )
+        else:
+            declared, _ = await control.call(
+                "device_replace", id=record.device_id, object=str(path)
+            )
+    finally:
+        # The data plane has it mapped, or refused it; on disk nobody needs it.
+        path.unlink(missing_ok=True)
+    names = [table["name"] for table in declared.get("tables", ())]
+    wanted = [table.name for table in store.pipeline.manifest.tables]
+    if names != wanted:
+        raise DataplaneRefused("invalid", f"program.so has tables {names}, the manifest {wanted}")
+
+
+async def converge_wires(control: Control, record: DeviceRecord) -> list[str]:
+    """Wire each of the device's ports that is there; say which could not be."""
+    problems = []
+    observed = await observe(control)
+    for wish in record.ports:
+        port = observed.ports.get(name := port_name(record.device_id, wish))
+        if port is None or (port.get("device"), port.get("port")) == (record.device_id, wish.port):
+            continue
+        try:
+            await control.call("wire", device=record.device_id, port=wish.port, name=name)
+        except DataplaneRefused as e:
+            problems.append(f"port {wish.port}: {e.message}")
+    return problems
+
+
+def _unpack_object(objects: Path, store: Store) -> Path:
+    """Write the shared object under a name that was never used: dlopen caches by path."""
+    objects.mkdir(mode=0o700, exist_ok=True)
+    for number in range(1 << 30):
+        path = objects / f"{store.pipeline.manifest.name}-{number}.so"
+        try:
+            with path.open("xb") as file:
+                file.write(store.pipeline.object)
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("every object name is taken")

@@ -1,0 +1,405 @@
+"""One device: its truth, its journal and its place in the data plane, changed under one lock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from typing import Any, Final, TypeVar, final
+
+from p4kube_core import protos
+from p4kube_core.agent import converge, pipeline, record, succession
+from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent.journal import Journal
+from p4kube_core.agent.keeper import Keeper
+from p4kube_core.agent.plan import (
+    CounterStep,
+    DefaultStep,
+    DirectCounterStep,
+    EntriesStep,
+    Plan,
+    Step,
+)
+from p4kube_core.agent.record import DeviceRecord, PortWish, Slot
+from p4kube_core.agent.refusal import (
+    ABORTED,
+    ALREADY_EXISTS,
+    FAILED_PRECONDITION,
+    INTERNAL,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+    Refusal,
+)
+from p4kube_core.agent.store import Store
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_ROLLBACK: Final[int] = protos.p4runtime.WriteRequest.ROLLBACK_ON_ERROR
+_CODES: Final = {
+    "full": RESOURCE_EXHAUSTED,
+    "exists": ALREADY_EXISTS,
+    "not_found": NOT_FOUND,
+    "invalid": INVALID_ARGUMENT,
+}
+_Request = protos.p4runtime.SetForwardingPipelineConfigRequest
+_ATTEMPTS: Final = 3
+_RETURN_TIMEOUT_S: Final = 10.0  # a write waits so long for a data plane that is starting again
+
+
+@final
+class Device:
+    def __init__(self, held: DeviceRecord, journal: Journal, keeper: Keeper, objects: Path) -> None:
+        self.record = held
+        self.lock = asyncio.Lock()
+        """Held by whoever changes the device, or reads several parts that must agree."""
+        self.problems: tuple[str, ...] = ()  # what the data plane refused of the record
+        self._journal = journal
+        self._keeper = keeper
+        self._objects = objects
+        self._epoch = 0  # of the keeper's connection that this device was brought up on
+
+    # --- to be called with the lock held
+
+    async def synced(self, timeout_s: float = 5.0) -> Control:
+        """A connection to a data plane that holds what the record says.
+
+        Raises:
+            DataplaneLost: there is none in time.
+        """
+        for _ in range(_ATTEMPTS):
+            control = await self._keeper.control(timeout_s)
+            epoch = self._keeper.epoch
+            if self._epoch == epoch:
+                return control
+            try:
+                self.problems = await converge.converge(control, self.record, self._objects)
+            except DataplaneLost:
+                continue
+            for problem in self.problems:
+                log.error("data plane refused: device=%d: %s", self.record.device_id, problem)
+            self._epoch = epoch
+            return control
+        raise DataplaneLost("the data plane ends whenever it is given this device")
+
+    def keep(self, body: bytes) -> None:
+        """Put a change into the journal.
+
+        Raises:
+            Refusal: it cannot be written, as when the disk is full.
+        """
+        try:
+            self._journal.append(body)
+            if self._journal.wants_compaction:
+                self._journal.rewrite(record.snapshot(self.record))
+        except OSError as e:
+            log.exception("journal cannot be written: device=%d", self.record.device_id)
+            raise Refusal(INTERNAL, f"the journal cannot be written: {e.strerror}") from e
+
+    # --- P4Runtime
+
+    async def write(self, request: Any) -> dict[int, Refusal]:
+        """Carry a p4.v1.WriteRequest out, whose client may write.
+
+        Returns:
+            The refused updates, by position.
+
+        Raises:
+            Refusal: of the request as a whole.
+        """
+        # Not to be cut short between journal and data plane when the client goes away.
+        return await asyncio.shield(self._locked(self._write(request)))
+
+    async def set_pipeline(self, action: int, config: Any | None) -> None:
+        """Carry a SetForwardingPipelineConfig out, whose client may set it.
+
+        Raises:
+            Refusal: nothing was changed.
+        """
+        await asyncio.shield(self._locked(self._set_pipeline(action, config)))
+
+    async def put(self, name: str, ports: tuple[PortWish, ...]) -> None:
+        """Have exactly these ports.
+
+        Raises:
+            Refusal: a port cannot be had; the former ones stay.
+        """
+        await asyncio.shield(self._locked(self._put(name, ports)))
+
+    async def remove(self) -> None:
+        """Take the device off the data plane, and its journal away."""
+        await asyncio.shield(self._locked(self._remove()))
+
+    async def remember_election(self, role: str, election_id: int) -> None:
+        """Keep the highest election id of a role over restarts of the agent."""
+        async with self.lock:
+            if self.record.elections.get(role) != election_id:
+                self.record.elections[role] = election_id
+                self.keep(record.election_item(role, election_id))
+
+    async def bring_up(self) -> None:
+        """Bring the data plane to the record; what fails is kept in `problems` and logged."""
+        async with self.lock:
+            try:
+                await self.synced()
+            except DataplaneLost as e:
+                log.warning(
+                    "device waits for the data plane: device=%d: %s", self.record.device_id, e
+                )
+
+    # --- inside
+
+    async def _locked(self, work: Coroutine[Any, Any, T]) -> T:
+        async with self.lock:
+            return await work
+
+    async def _write(self, request: Any) -> dict[int, Refusal]:
+        store = self.record.current
+        if store is None:
+            raise Refusal(FAILED_PRECONDITION, no_pipeline(self.record.device_id))
+        committed = store is self.record.committed
+        control = await self._control() if committed else None
+        plan = Plan(store, committed)
+        for position, update in enumerate(request.updates):
+            plan.take(position, update)
+        rollback = request.atomicity == _ROLLBACK
+        if rollback and plan.refusals:
+            plan.undo()
+            return _aborted(plan.refusals, len(request.updates))
+        touched = plan.touched()
+        try:
+            self._keep_states(store, touched)
+        except Refusal:
+            plan.undo()
+            raise
+        if control is None or not plan.steps:
+            return plan.refusals
+        failed = await self._carry_out(control, plan.steps)
+        if failed:
+            plan.undo(None if rollback else failed)
+            self._keep_states(store, touched)
+            if rollback:
+                await self._converge_tables(store, touched)
+                return _aborted(failed, len(request.updates))
+        return plan.refusals | failed
+
+    def _keep_states(self, store: Store, touched: dict[int, set[bytes]]) -> None:
+        if touched:
+            slot = Slot.SAVED if store is self.record.saved else Slot.COMMITTED
+            self.keep(
+                b"".join(
+                    record.states_item(slot, store.tables[index], identities)
+                    for index, identities in touched.items()
+                )
+            )
+
+    async def _control(self) -> Control:
+        try:
+            return await self.synced()
+        except DataplaneLost as e:
+            raise Refusal(UNAVAILABLE, str(e)) from e
+
+    async def _carry_out(self, control: Control, steps: Iterable[Step]) -> dict[int, Refusal]:
+        """Bring the steps to the data plane; refusals by position of the update."""
+        sent = [(step, _send(control, self.record.device_id, step)) for step in steps]
+        answers = await asyncio.gather(*(work for _, work in sent), return_exceptions=True)
+        failed: dict[int, Refusal] = {}
+        lost = False
+        for (step, _), answer in zip(sent, answers, strict=True):
+            match answer, step:
+                case DataplaneLost(), _:
+                    lost = True
+                case DataplaneRefused(), _:
+                    failed |= dict.fromkeys(_positions(step), _refusal(answer))
+                case BaseException(), _:
+                    raise answer
+                case dict(), EntriesStep():
+                    for position, why in answer.items():
+                        failed[step.positions[position]] = _refusal(why)
+        if lost:
+            failed.clear()
+            # The journal has the batch already: what brings the new data plane up applies it.
+            try:
+                await self.synced(_RETURN_TIMEOUT_S)
+            except DataplaneLost as e:
+                raise Refusal(
+                    UNAVAILABLE,
+                    f"the data plane ended during this write: {e}; read before writing again",
+                ) from e
+        return failed
+
+    async def _converge_tables(self, store: Store, indices: Iterable[int]) -> None:
+        try:
+            control = await self.synced()
+            for index in indices:
+                await converge.converge_table(control, self.record.device_id, store.tables[index])
+        except (DataplaneLost, DataplaneRefused) as e:
+            raise Refusal(UNAVAILABLE, f"the data plane ended during the rollback: {e}") from e
+
+    async def _set_pipeline(self, action: int, config: Any | None) -> None:
+        if action == _Request.COMMIT:
+            await self._commit(config)
+            return
+        if config is None:
+            raise Refusal(INVALID_ARGUMENT, "want a config with this action, found none")
+        loaded = pipeline.load(config)
+        match action:
+            case _Request.VERIFY:
+                return
+            case _Request.VERIFY_AND_SAVE:
+                self.keep(record.pipeline_item(Slot.SAVED, loaded.config))
+                self.record.saved = Store(loaded)
+            case _Request.VERIFY_AND_COMMIT:
+                store = Store(loaded)
+                await self._realise(store)
+                self._committed(store, record.pipeline_item(Slot.COMMITTED, loaded.config))
+            case _Request.RECONCILE_AND_COMMIT:
+                await self._reconcile(loaded)
+            case _:
+                raise Refusal(
+                    INVALID_ARGUMENT,
+                    "want action VERIFY, VERIFY_AND_SAVE, VERIFY_AND_COMMIT, COMMIT or "
+                    f"RECONCILE_AND_COMMIT, got {action}",
+                )
+
+    async def _commit(self, config: Any | None) -> None:
+        if config is not None:
+            raise Refusal(INVALID_ARGUMENT, "want no config with COMMIT, found one")
+        saved = self.record.saved
+        if saved is None:
+            raise Refusal(NOT_FOUND, "no pipeline was saved; want VERIFY_AND_SAVE before COMMIT")
+        await self._realise(saved)
+        self._committed(saved, record.commit_item())
+
+    async def _reconcile(self, loaded: pipeline.Pipeline) -> None:
+        old = self.record.committed
+        store = Store(loaded) if old is None else succession.carry_over(old, loaded)
+        await self._realise(store)
+        body = [record.pipeline_item(Slot.COMMITTED, loaded.config)]
+        for table in store.tables.values():
+            brought = store.brought(table.packer.index)
+            body += record.table_frames(Slot.COMMITTED, table, brought)
+        self._committed(store, b"".join(body))
+
+    async def _realise(self, store: Store) -> None:
+        """Have the data plane run a pipeline with its entries; the record still says the old one.
+
+        Should we die here, the next agent brings the old one back, since nothing was acknowledged.
+        """
+        control = await self._control()
+        device_id = self.record.device_id
+        try:
+            observed = await converge.observe(control)
+            new = device_id not in observed.devices
+            await converge.load_program(control, self.record, store, new, self._objects)
+            problems = await converge.converge_wires(control, self.record)
+            for table in store.tables.values():
+                await converge.converge_table(control, device_id, table)
+        except DataplaneRefused as e:
+            raise Refusal(
+                INVALID_ARGUMENT, f"the data plane refused the program: {e.message}"
+            ) from e
+        except DataplaneLost as e:
+            raise Refusal(
+                UNAVAILABLE, f"the data plane ended while loading the program: {e}"
+            ) from e
+        self.problems = tuple(problems)
+
+    def _committed(self, store: Store, body: bytes) -> None:
+        try:
+            self.keep(body)
+        except Refusal:
+            self._epoch = 0  # the data plane goes back to the record at the next occasion
+            raise
+        self.record.committed, self.record.saved = store, None
+        log.info(
+            "set the pipeline: device=%d program=%s digest=%s",
+            self.record.device_id,
+            store.pipeline.manifest.name,
+            store.pipeline.manifest.digest,
+        )
+
+    async def _put(self, name: str, ports: tuple[PortWish, ...]) -> None:
+        former = self.record.name, self.record.ports
+        control = await self._control()
+        self.record.name, self.record.ports = name, ports
+        try:
+            problems = await self._change_ports(control)
+            if not problems:
+                self.keep(record.device_item(self.record))
+                return
+            raise Refusal(FAILED_PRECONDITION, problems[0])
+        except (Refusal, DataplaneLost) as e:
+            self.record.name, self.record.ports = former
+            self._epoch = 0
+            with contextlib.suppress(DataplaneLost):
+                await self.synced()  # take back at once what was done for the refused wish
+            if isinstance(e, Refusal):
+                raise
+            raise Refusal(UNAVAILABLE, f"the data plane ended: {e}") from e
+
+    async def _change_ports(self, control: Control) -> list[str]:
+        observed = await converge.observe(control)
+        try:
+            await converge.converge_ports(control, self.record, observed)
+        except DataplaneRefused as e:
+            return [e.message]
+        if self.record.device_id in observed.devices:
+            return await converge.converge_wires(control, self.record)
+        return []
+
+    async def _remove(self) -> None:
+        try:
+            control = await self._keeper.control()
+            await converge.remove(control, self.record.device_id)
+        except DataplaneRefused as e:
+            raise Refusal(INTERNAL, f"the data plane does not let the device go: {e}") from e
+        except DataplaneLost:
+            log.info("removed a device while no data plane ran: device=%d", self.record.device_id)
+        self._journal.remove()
+
+
+def no_pipeline(device_id: int) -> str:
+    return f"device {device_id} has no pipeline yet: want SetForwardingPipelineConfig first"
+
+
+def _send(control: Control, device: int, step: Step) -> Coroutine[Any, Any, Any]:
+    match step:
+        case EntriesStep():
+            return control.entries_write(device, step.table, step.mode, step.records)
+        case DefaultStep():
+            future = control.send("default_write", step.data, device=device, table=step.table)
+        case DirectCounterStep():
+            cell = CELL.pack(step.packets, step.bytes)
+            future = control.send(
+                "direct_counter_write", step.record + cell, device=device, table=step.table
+            )
+        case CounterStep():
+            cells = CELL.pack(step.packets, step.bytes) * step.count
+            future = control.send(
+                "counter_write", cells, device=device, counter=step.counter, first=step.first
+            )
+    return _answer(future)
+
+
+def _positions(step: Step) -> list[int]:
+    return step.positions if isinstance(step, EntriesStep) else [step.position]
+
+
+async def _answer(future: asyncio.Future[Any]) -> Any:
+    return await future
+
+
+def _refusal(why: DataplaneRefused) -> Refusal:
+    return Refusal(_CODES.get(why.code, INTERNAL), f"the data plane refused: {why.message}")
+
+
+def _aborted(refusals: dict[int, Refusal], count: int) -> dict[int, Refusal]:
+    first = min(refusals)
+    others = Refusal(ABORTED, f"rolled back, since update {first} was refused")
+    return dict.fromkeys(range(count), others) | refusals

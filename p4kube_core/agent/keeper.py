@@ -1,0 +1,252 @@
+"""Keeps one data plane running: takes over the one that is there, or starts one, and again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, final
+
+from p4kube_core import errors
+from p4kube_core.agent import control
+from p4kube_core.agent.control import Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent.settings import Settings
+from p4kube_core.model import artifact
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT_S: Final = 15.0
+_HELLO_TIMEOUT_S: Final = 5.0
+_POLL_S: Final = 0.005
+_STEADY_S: Final = 10.0  # a data plane that lived so long is started again at once
+_BACK_OFF_S: Final = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+_LOG_TAIL_BYTES: Final = 2048
+
+
+@final
+class Keeper:
+    """One data plane. It runs in a session of its own, so that it outlives this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: Control | None = None
+        self._up = asyncio.Event()
+        self._stopping = False
+        self.hello: dict[str, Any] = {}
+        self.epoch = 0  # of the connection; what was sent in an earlier one may be lost
+        self.restarts = 0
+        self.took_over = False  # the data plane was running before we were
+        self.failure = "it was not started yet"
+
+    async def start(self) -> None:
+        """Have a data plane and a connection to it.
+
+        Raises:
+            MachineError: it does not start; says why, with its log's last line.
+        """
+        self._stopping = False
+        self._adopt(await self._attach_or_spawn())
+
+    async def run(self, on_restart: Callable[[], Awaitable[None]]) -> None:
+        """Watch over the data plane until `stop` or cancellation; call back after each restart."""
+        failures = 0
+        while not self._stopping and self._control is not None:
+            since = time.monotonic()
+            await self._control.lost.wait()
+            self._up.clear()
+            if self._stopping:
+                return
+            failures = 0 if time.monotonic() - since > _STEADY_S else failures + 1
+            log.error("data plane is gone: pid=%s", self.hello.get("pid"))
+            while True:
+                await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+                try:
+                    self._adopt(await self._attach_or_spawn())
+                except errors.MachineError as e:
+                    failures += 1
+                    self.failure = str(e)
+                    log.error("data plane did not start again: %s", e)
+                    continue
+                break
+            self.restarts += 1
+            await on_restart()
+
+    async def control(self, timeout_s: float = 5.0) -> Control:
+        """The present connection.
+
+        Raises:
+            DataplaneLost: there is none within the timeout.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    await self._up.wait()
+                    assert self._control is not None
+                    if not self._control.lost.is_set():
+                        return self._control
+                    await asyncio.sleep(_POLL_S)  # `run` is about to notice
+        except TimeoutError as e:
+            raise DataplaneLost(f"the data plane is not running: {self.failure}") from e
+
+    async def stop(self) -> None:
+        """End the data plane, and wait until it is gone."""
+        self._stopping = True
+        pid = self.hello.get("pid")
+        if self._control is not None:
+            try:
+                await self._control.call("shutdown")
+            except (DataplaneLost, DataplaneRefused):
+                log.debug("no answer to shutdown")
+            self._control.close()
+        if pid is not None:
+            await self._end(pid)
+        self._settings.dataplane_pid_file.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Close the connection; the data plane goes on."""
+        self._stopping = True
+        if self._control is not None:
+            self._control.close()
+
+    @property
+    def running(self) -> bool:
+        return self._up.is_set()
+
+    # --- how it comes to be
+
+    def _adopt(self, connection: Control) -> None:
+        self._control = connection
+        self.epoch += 1
+        self._up.set()
+
+    async def _attach_or_spawn(self) -> Control:
+        pid = self._pid_in_file()
+        if pid is not None:
+            found = await self._attach(pid)
+            if found is not None:
+                self.took_over = self.epoch == 0
+                log.info("took over a running data plane: pid=%d", pid)
+                return found
+            log.warning("ending a data plane that does not serve: pid=%d", pid)
+            await self._end(pid)
+        return await self._spawn()
+
+    async def _attach(self, pid: int) -> Control | None:
+        """A connection to a running data plane, or None if it is of no use to us."""
+        deadline = time.monotonic() + _HELLO_TIMEOUT_S
+        while time.monotonic() < deadline and _is_alive(pid):
+            connection = await self._greet()
+            if connection is not None:
+                if self.hello["abi"] == artifact.ABI:
+                    return connection
+                log.warning("data plane has another ABI: it is restarted")
+                connection.close()
+                return None
+            await asyncio.sleep(_POLL_S)
+        return None
+
+    async def _greet(self) -> Control | None:
+        try:
+            connection = await control.connect(self._settings.dataplane_socket)
+        except OSError:
+            return None
+        try:
+            async with asyncio.timeout(_HELLO_TIMEOUT_S):
+                self.hello, _ = await connection.call("hello")
+        except (DataplaneLost, DataplaneRefused, TimeoutError) as e:
+            self.failure = str(e)
+            connection.close()
+            return None
+        return connection
+
+    async def _spawn(self) -> Control:
+        state = self._settings
+        command = [*state.dataplane, "--socket", str(state.dataplane_socket)]
+        state.dataplane_socket.unlink(missing_ok=True)
+        try:
+            with state.dataplane_log.open("ab") as output:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    cwd="/",
+                )
+        except OSError as e:
+            hint = ": build it with `make build`" if isinstance(e, FileNotFoundError) else ""
+            raise errors.MachineError(f"cannot run {command[0]}: {e.strerror}{hint}") from e
+        self._process = process
+        state.dataplane_pid_file.write_text(f"{process.pid}\n")
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and process.poll() is None:
+            connection = await self._greet()
+            if connection is not None:
+                log.info("started a data plane: pid=%d", process.pid)
+                return connection
+            await asyncio.sleep(_POLL_S)
+        if process.poll() is None:
+            await self._end(process.pid)
+            what = f"it did not serve within {START_TIMEOUT_S:.0f} s"
+        else:
+            what = f"it ended with status {process.returncode}"
+        state.dataplane_pid_file.unlink(missing_ok=True)
+        raise errors.MachineError(
+            f"the data plane did not start: {what}; {state.dataplane_log} ends with: "
+            f"{_last_line(state.dataplane_log)}"
+        )
+
+    async def _end(self, pid: int) -> None:
+        for number, patience_s in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
+            deadline = time.monotonic() + patience_s
+            while self._is_there(pid) and time.monotonic() < deadline:
+                _signal(pid, number)
+                await asyncio.sleep(0.02)
+
+    def _is_there(self, pid: int) -> bool:
+        if self._process is not None and self._process.pid == pid:
+            return self._process.poll() is None  # reaps it, too
+        return _is_alive(pid)
+
+    def _pid_in_file(self) -> int | None:
+        """The data plane of this state directory, if the process of that number still is one."""
+        try:
+            pid = int(self._settings.dataplane_pid_file.read_text())
+        except (OSError, ValueError):
+            return None
+        if not self._is_there(pid):
+            return None
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return None
+        return pid if str(self._settings.dataplane_socket).encode() in words else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").splitlines()
+    except OSError as e:
+        return str(e)
+    return lines[-1] if lines else "nothing"

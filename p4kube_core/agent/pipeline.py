@@ -1,0 +1,117 @@
+"""A ForwardingPipelineConfig, checked and indexed: what Write and Read look things up in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+from p4kube_core import protos
+from p4kube_core.agent.packing import Packer
+from p4kube_core.agent.refusal import INVALID_ARGUMENT, NOT_FOUND, Refusal, listed
+from p4kube_core.model import artifact
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    config: bytes  # serialised p4.v1.ForwardingPipelineConfig, as the client sent it
+    manifest: artifact.Manifest
+    object: bytes  # the shared object
+    tables: dict[int, Packer]  # by P4Info id
+    counters: dict[int, artifact.Counter]  # the indirect ones, by P4Info id
+
+    def table(self, table_id: int) -> Packer:
+        """The table of this id.
+
+        Raises:
+            Refusal: NOT_FOUND.
+        """
+        found = self.tables.get(table_id)
+        if found is None:
+            known = listed(f"{t.name} ({t.id})" for t in self.tables.values())
+            raise Refusal(NOT_FOUND, f"no table {table_id}; tables: {known}")
+        return found
+
+    def counter(self, counter_id: int) -> artifact.Counter:
+        """The indirect counter of this id.
+
+        Raises:
+            Refusal: NOT_FOUND.
+        """
+        found = self.counters.get(counter_id)
+        if found is None:
+            known = listed(f"{c.name} ({c.id})" for c in self.counters.values())
+            raise Refusal(NOT_FOUND, f"no counter {counter_id}; counters: {known}")
+        return found
+
+
+def load(config: Any) -> Pipeline:
+    """Check a p4.v1.ForwardingPipelineConfig and index it.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT, with what this target cannot realise.
+    """
+    if not config.p4_device_config:
+        raise Refusal(
+            INVALID_ARGUMENT,
+            "want an artifact of p4kube compile in p4_device_config, found nothing",
+        )
+    try:
+        held = artifact.unpack(config.p4_device_config)
+    except artifact.InvalidArtifact as e:
+        raise Refusal(INVALID_ARGUMENT, f"p4_device_config: {e}") from e
+    manifest = held.manifest
+    if manifest.target != "dpdk":
+        raise Refusal(
+            INVALID_ARGUMENT, f"want an artifact for target dpdk, found {manifest.target}"
+        )
+    if held.object[:4] != b"\x7fELF":
+        raise Refusal(INVALID_ARGUMENT, "want a shared object in program.so, found no ELF file")
+    _check_p4info(config.p4info, manifest)
+    return Pipeline(
+        config=config.SerializeToString(),
+        manifest=manifest,
+        object=held.object,
+        tables={table.id: Packer(table, manifest.actions) for table in manifest.tables},
+        counters={c.id: c for c in manifest.counters if c.table is None},
+    )
+
+
+def parse(config: bytes) -> Pipeline:
+    """Load a pipeline from a serialised p4.v1.ForwardingPipelineConfig; raises as `load`."""
+    return load(protos.p4runtime.ForwardingPipelineConfig.FromString(config))
+
+
+def _check_p4info(info: Any, manifest: artifact.Manifest) -> None:
+    """Refuse a P4Info that is not of the program which the artifact was compiled from."""
+    groups = (
+        ("table", info.tables, [(t.id, t.name) for t in manifest.tables]),
+        ("action", info.actions, [(a.id, a.name) for a in manifest.actions]),
+        ("counter", info.counters, [(c.id, c.name) for c in manifest.counters if c.table is None]),
+    )
+    for noun, objects, wanted in groups:
+        held = {(o.preamble.id, o.preamble.name) for o in objects}
+        for number, name in wanted:
+            if (number, name) not in held:
+                raise Refusal(
+                    INVALID_ARGUMENT,
+                    f"the P4Info is not of program {manifest.name}: want {noun} {name} ({number})",
+                )
+    tables = {t.id for t in manifest.tables}
+    for table in info.tables:
+        if table.preamble.id not in tables:
+            raise Refusal(
+                INVALID_ARGUMENT,
+                f"the P4Info is not of program {manifest.name}, which has no table "
+                f"{table.preamble.name} ({table.preamble.id})",
+            )
+    widths = {t.id: [(f.id, f.width, f.match) for f in t.fields] for t in manifest.tables}
+    types = protos.p4info.MatchField.MatchType
+    for table in info.tables:
+        found = [(f.id, f.bitwidth, types.Name(f.match_type).lower()) for f in table.match_fields]
+        if sorted(found) != sorted(widths[table.preamble.id]):
+            raise Refusal(
+                INVALID_ARGUMENT,
+                f"the P4Info is not of program {manifest.name}: the match fields of table "
+                f"{table.preamble.name} differ",
+            )

@@ -1,0 +1,308 @@
+"""What a ReadRequest selects: taken under the device's lock, turned into messages as it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from p4kube_core import protos
+from p4kube_core.agent import plan
+from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent.refusal import (
+    INTERNAL,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    UNAVAILABLE,
+    Refusal,
+)
+from p4kube_core.agent.store import DEFAULT_ENTRY, NO_EXTRAS, Extras, Store, TableStore
+from p4kube_core.model import artifact
+
+_CHUNK_ENTITIES: Final = 1000
+_CHUNK_BYTES: Final = 2 << 20  # before the last entity; with it well under 4 MiB
+_CELLS_A_REQUEST: Final = 1 << 16
+
+Counts = tuple[int, int]  # packets, bytes
+Sync = Callable[[], Awaitable[Control]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry as it was when the lock was held; `tail` None: the program's own default."""
+
+    table: TableStore
+    identity: bytes
+    tail: bytes | None
+    extras: Extras
+    counts: Counts | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Cells of an indirect counter as they were when the lock was held."""
+
+    counter: artifact.Counter
+    first: int
+    data: bytes
+
+
+Selection = list[tuple[str, Row | Cells]]  # what kind of entity it was asked for as
+
+
+async def select(
+    store: Store, device_id: int, sync: Sync | None, entities: Iterable[Any]
+) -> tuple[Selection, dict[int, Refusal]]:
+    """Take what the request selects.
+
+    Args:
+        sync: gives the connection for counters; None where the pipeline is not committed, so that
+            counters are zero.
+
+    Returns:
+        What was found, and the entities that were refused, by position.
+    """
+    found: Selection = []
+    refusals: dict[int, Refusal] = {}
+    reader = _Reader(store, device_id, sync)
+    for position, entity in enumerate(entities):
+        try:
+            found += await reader.select(entity)
+        except Refusal as refusal:
+            refusals[position] = refusal
+        except DataplaneLost as e:
+            refusals[position] = Refusal(UNAVAILABLE, f"the data plane ended: {e}")
+        except DataplaneRefused as e:
+            refusals[position] = Refusal(INTERNAL, f"the data plane refused: {e.message}")
+    return found, refusals
+
+
+def responses(selection: Selection) -> Iterator[Any]:
+    """ReadResponse messages of bearable size; none where nothing was found."""
+    response = protos.p4runtime.ReadResponse()
+    size = 0
+    for sort, found in selection:
+        for entity in _entities(sort, found, response):
+            size += entity.ByteSize() + 8
+            if size > _CHUNK_BYTES or len(response.entities) >= _CHUNK_ENTITIES:
+                yield response
+                response.Clear()
+                size = 0
+    if response.entities:
+        yield response
+
+
+@final
+class _Reader:
+    def __init__(self, store: Store, device_id: int, sync: Sync | None) -> None:
+        self._store = store
+        self._device_id = device_id
+        self._sync = sync
+
+    async def select(self, entity: Any) -> Selection:
+        sort = entity.WhichOneof("entity")
+        match sort:
+            case "table_entry":
+                rows = await self._rows(
+                    entity.table_entry, entity.table_entry.HasField("counter_data")
+                )
+                return [(sort, row) for row in rows]
+            case "direct_counter_entry":
+                return [(sort, row) for row in await self._direct(entity.direct_counter_entry)]
+            case "counter_entry":
+                return [(sort, cells) for cells in await self._cells(entity.counter_entry)]
+            case None:
+                raise Refusal(INVALID_ARGUMENT, "want an entity, found none")
+            case _:
+                raise plan.unsupported(sort)
+
+    async def _rows(self, wanted: Any, with_counts: bool) -> list[Row]:
+        if not wanted.table_id:
+            if wanted.match or wanted.priority or wanted.HasField("action") or _metadata(wanted):
+                raise Refusal(
+                    INVALID_ARGUMENT,
+                    "want no other filter with table_id 0, which selects all tables",
+                )
+            tables = list(self._store.tables.values())
+        else:
+            packer = self._store.pipeline.table(wanted.table_id)
+            tables = [self._store.tables[packer.index]]
+        rows: list[Row] = []
+        for table in tables:
+            counted = with_counts and table.packer.direct_counter is not None
+            if wanted.is_default_action:
+                rows.append(await self._default(table, counted))
+                continue
+            identities = self._matching(table, wanted)
+            counts = await self._counts(table, identities) if counted and identities else None
+            rows += [
+                Row(
+                    table,
+                    identity,
+                    table.entries[identity],
+                    table.extras_of(identity) if table.extras else NO_EXTRAS,
+                    None if counts is None else counts.get(identity, (0, 0)),
+                )
+                for identity in identities
+            ]
+        return rows
+
+    def _matching(self, table: TableStore, wanted: Any) -> list[bytes]:
+        identities: Iterable[bytes] = table.entries
+        if wanted.match:
+            identities = _by_match(table, wanted)
+        elif wanted.priority:
+            suffix = wanted.priority.to_bytes(4, "big") if wanted.priority > 0 else b""
+            ternary = table.packer.kind == "ternary" and suffix
+            identities = [i for i in identities if ternary and i.endswith(suffix)]
+        if wanted.HasField("action"):
+            heads = self._head_of(table, wanted.action)
+            identities = [i for i in identities if table.entries[i][:2] == heads]
+        if _metadata(wanted):
+            identities = [i for i in identities if _metadata_fits(table.extras_of(i), wanted)]
+        return list(identities)
+
+    def _head_of(self, table: TableStore, action: Any) -> bytes:
+        if action.WhichOneof("type") not in (None, "action"):
+            raise Refusal(
+                INVALID_ARGUMENT,
+                f"table {table.packer.name}: want an action as filter; no action profile",
+            )
+        return table.packer.action_head(action.action.action_id)
+
+    async def _direct(self, wanted: Any) -> list[Row]:
+        entry = wanted.table_entry
+        if not entry.table_id:
+            rows = await self._rows(entry, with_counts=True)
+            return [row for row in rows if row.counts is not None]
+        table = self._store.tables[self._store.pipeline.table(entry.table_id).index]
+        if table.packer.direct_counter is None:
+            raise Refusal(INVALID_ARGUMENT, f"table {table.packer.name}: it has no direct counter")
+        rows = await self._rows(entry, with_counts=True)
+        if not rows and entry.match:
+            identity = table.packer.identity(entry)
+            raise Refusal(
+                NOT_FOUND,
+                f"table {table.packer.name} holds no entry {table.packer.describe_entry(identity)}",
+            )
+        return rows
+
+    async def _default(self, table: TableStore, counted: bool) -> Row:
+        counts: Counts | None = (0, 0) if counted else None
+        if counted and self._sync is not None:
+            control = await self._sync()
+            index = table.packer.index
+            _, blob = await control.call("default_read", device=self._device_id, table=index)
+            counts = CELL.unpack(blob[-CELL.size :])
+        return Row(table, DEFAULT_ENTRY, table.default, table.extras_of(DEFAULT_ENTRY), counts)
+
+    async def _counts(self, table: TableStore, identities: list[bytes]) -> dict[bytes, Counts]:
+        if self._sync is None:
+            return {}
+        control = await self._sync()
+        packer = table.packer
+        size = packer.identity_bytes + packer.tail_bytes
+        wanted = set(identities)
+        counts: dict[bytes, Counts] = {}
+        async for record, packets, count in control.entries_read(
+            self._device_id, packer.index, size
+        ):
+            identity = record[: packer.identity_bytes]
+            if identity in wanted:
+                counts[identity] = packets, count
+        return counts
+
+    async def _cells(self, wanted: Any) -> list[Cells]:
+        pipeline = self._store.pipeline
+        if not wanted.counter_id:
+            counters = list(pipeline.counters.values())
+        else:
+            counters = [pipeline.counter(wanted.counter_id)]
+        if wanted.HasField("index") and wanted.counter_id:
+            counter = counters[0]
+            index = plan.check_index(counter.name, wanted.index.index, counter.size)
+            return [await self._cells_of(counter, index, 1)]
+        found = []
+        for counter in counters:
+            for first in range(0, counter.size, _CELLS_A_REQUEST):
+                count = min(_CELLS_A_REQUEST, counter.size - first)
+                found.append(await self._cells_of(counter, first, count))
+        return found
+
+    async def _cells_of(self, counter: artifact.Counter, first: int, count: int) -> Cells:
+        if self._sync is None:
+            return Cells(counter, first, bytes(CELL.size * count))
+        control = await self._sync()
+        _, blob = await control.call(
+            "counter_read", device=self._device_id, counter=counter.index, first=first, count=count
+        )
+        return Cells(counter, first, blob)
+
+
+def _by_match(table: TableStore, wanted: Any) -> list[bytes]:
+    packer = table.packer
+    if packer.kind != "ternary" or wanted.priority:
+        identity = packer.identity(wanted)
+        return [identity] if identity in table.entries else []
+    # Priority 0 selects every priority.
+    key = protos.p4runtime.TableEntry(match=wanted.match, priority=1)
+    prefix = packer.identity(key)[:-4]
+    return [identity for identity in table.entries if identity.startswith(prefix)]
+
+
+def _metadata(wanted: Any) -> bool:
+    return bool(wanted.metadata or wanted.controller_metadata)
+
+
+def _metadata_fits(extras: Extras, wanted: Any) -> bool:
+    return (not wanted.metadata or wanted.metadata == extras.metadata) and (
+        not wanted.controller_metadata or wanted.controller_metadata == extras.controller_metadata
+    )
+
+
+def _entities(sort: str, found: Row | Cells, response: Any) -> Iterator[Any]:
+    if isinstance(found, Cells):
+        for offset, (packets, count) in enumerate(CELL.iter_unpack(found.data)):
+            entity = response.entities.add()
+            entity.counter_entry.counter_id = found.counter.id
+            entity.counter_entry.index.index = found.first + offset
+            _fill_counts(entity.counter_entry.data, (packets, count))
+            yield entity
+        return
+    entity = response.entities.add()
+    if sort == "direct_counter_entry":
+        _fill_row(entity.direct_counter_entry.table_entry, found, key_only=True)
+        _fill_counts(entity.direct_counter_entry.data, found.counts or (0, 0))
+    else:
+        _fill_row(entity.table_entry, found, key_only=False)
+        if found.counts is not None:
+            _fill_counts(entity.table_entry.counter_data, found.counts)
+    yield entity
+
+
+def _fill_row(entry: Any, row: Row, key_only: bool) -> None:
+    packer = row.table.packer
+    entry.table_id = packer.id
+    if row.identity == DEFAULT_ENTRY:
+        entry.is_default_action = True
+        tail = row.tail or packer.default
+        if tail and not key_only:
+            packer.fill_action(entry.action.action, tail)
+        entry.is_const = packer.const_default and not key_only
+    else:
+        packer.fill_match(entry, row.identity)
+        if not key_only and row.tail is not None:
+            packer.fill_action(entry.action.action, row.tail)
+            entry.is_const = packer.const
+    if not key_only and row.extras is not NO_EXTRAS:
+        entry.metadata = row.extras.metadata
+        entry.controller_metadata = row.extras.controller_metadata
+
+
+def _fill_counts(data: Any, counts: Counts) -> None:
+    data.SetInParent()
+    # Counts are unsigned in the data plane, int64 here.
+    data.packet_count = min(counts[0], (1 << 63) - 1)
+    data.byte_count = min(counts[1], (1 << 63) - 1)

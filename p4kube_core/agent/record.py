@@ -1,0 +1,225 @@
+"""What the agent knows of one device, and its form in the journal: state from frames and back."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final, final
+
+from p4kube_core.agent import pipeline
+from p4kube_core.agent.store import DEFAULT_ENTRY, Extras, State, Store, TableStore
+
+_ITEM: Final = struct.Struct(">BI")  # kind, bytes of the body
+_TABLE: Final = struct.Struct(">BHI")  # slot, table index, number of states
+_STATE: Final = struct.Struct(">HBIQI")  # identity, has a tail, tail, controller metadata, metadata
+_STATES_A_FRAME: Final = 20_000
+
+
+class Slot(IntEnum):
+    COMMITTED = 0  # what packets meet
+    SAVED = 1  # VERIFY_AND_SAVE, not committed yet
+
+
+class _Kind(IntEnum):
+    DEVICE = 1  # JSON: id, name, ports
+    PIPELINE = 2  # u8 slot, serialised ForwardingPipelineConfig; the slot starts anew
+    COMMIT = 3  # the saved slot becomes the committed one
+    STATES = 4  # entries and defaults as they are now
+    ELECTION = 5  # JSON: role, id
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PortWish:
+    """A port that a device is to have; `options` by kind as on the control socket."""
+
+    port: int
+    kind: str
+    options: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"port": self.port, "kind": self.kind, **self.options}
+
+
+@final
+@dataclass(slots=True)
+class DeviceRecord:
+    """The truth about one device. Changed only by who holds the device's lock."""
+
+    device_id: int
+    name: str
+    ports: tuple[PortWish, ...] = ()
+    committed: Store | None = None
+    saved: Store | None = None
+    elections: dict[str, int] = field(default_factory=dict)  # highest election id by role
+
+    @property
+    def current(self) -> Store | None:
+        """What Write and Read refer to: a saved pipeline comes before the committed one."""
+        return self.saved or self.committed
+
+    @property
+    def slot(self) -> Slot:
+        return Slot.SAVED if self.saved else Slot.COMMITTED
+
+
+# --- to frames
+
+
+def device_item(record: DeviceRecord) -> bytes:
+    """The device itself: id, name and ports."""
+    wish = {
+        "device_id": record.device_id,
+        "name": record.name,
+        "ports": [port.to_json() for port in record.ports],
+    }
+    return _item(_Kind.DEVICE, json.dumps(wish).encode())
+
+
+def pipeline_item(slot: Slot, config: bytes) -> bytes:
+    """A pipeline set; entries of the slot start with what the program brings."""
+    return _item(_Kind.PIPELINE, bytes([slot]) + config)
+
+
+def commit_item() -> bytes:
+    """The saved pipeline committed, with its entries."""
+    return _item(_Kind.COMMIT, b"")
+
+
+def election_item(role: str, election_id: int) -> bytes:
+    """The highest election id seen for a role."""
+    return _item(_Kind.ELECTION, json.dumps([role, election_id]).encode())
+
+
+def states_item(slot: Slot, table: TableStore, identities: Iterable[bytes]) -> bytes:
+    """The present state of some entries of a table, absent ones included."""
+    parts = [b""]
+    for identity in identities:
+        state = table.state_of(identity)
+        held, kept = state.held or b"", state.extras
+        parts += (
+            _STATE.pack(
+                len(identity),
+                state.held is not None,
+                len(held),
+                kept.controller_metadata,
+                len(kept.metadata),
+            ),
+            identity,
+            held,
+            kept.metadata,
+        )
+    parts[0] = _TABLE.pack(slot, table.packer.index, len(parts) // 4)
+    return _item(_Kind.STATES, b"".join(parts))
+
+
+def snapshot(record: DeviceRecord) -> Iterator[bytes]:
+    """Frames that make the same record again."""
+    yield device_item(record)
+    for slot, store in ((Slot.COMMITTED, record.committed), (Slot.SAVED, record.saved)):
+        if store is None:
+            continue
+        yield pipeline_item(slot, store.pipeline.config)
+        for table in store.tables.values():
+            yield from table_frames(slot, table, store.brought(table.packer.index))
+    for role, election_id in record.elections.items():
+        yield election_item(role, election_id)
+
+
+def table_frames(slot: Slot, table: TableStore, brought: Iterable[bytes] = ()) -> Iterator[bytes]:
+    """A table's entries and default, in frames of bearable size.
+
+    Args:
+        brought: identities of the entries that the program brings; those no longer there are
+            written as absent.
+    """
+    gone = [identity for identity in brought if identity not in table.entries]
+    identities = [DEFAULT_ENTRY, *gone, *table.entries]
+    for first in range(0, len(identities), _STATES_A_FRAME):
+        yield states_item(slot, table, identities[first : first + _STATES_A_FRAME])
+
+
+# --- from frames
+
+
+def replay(bodies: Iterable[bytes]) -> DeviceRecord | None:
+    """Make the record that the frames of a journal tell of; None where they tell of none.
+
+    Raises:
+        ValueError: the frames are whole, but not of this version.
+    """
+    record: DeviceRecord | None = None
+    for body in bodies:
+        for kind, content in _items(body):
+            if kind == _Kind.DEVICE:
+                wish = json.loads(content)
+                record = record or DeviceRecord(wish["device_id"], wish["name"])
+                record.name = wish["name"]
+                record.ports = tuple(port_wish(port) for port in wish["ports"])
+            elif record is None:
+                raise ValueError("the journal does not start with a device")
+            else:
+                _apply(record, kind, content)
+    return record
+
+
+def port_wish(port: Mapping[str, Any]) -> PortWish:
+    """Read one port of a PutDevice request."""
+    options = {key: value for key, value in port.items() if key not in ("port", "kind")}
+    return PortWish(port["port"], port["kind"], options)
+
+
+def _apply(record: DeviceRecord, kind: int, content: bytes) -> None:
+    match kind:
+        case _Kind.PIPELINE:
+            store = Store(pipeline.parse(content[1:]))
+            if content[0] == Slot.SAVED:
+                record.saved = store
+            else:
+                record.committed, record.saved = store, None
+        case _Kind.COMMIT:
+            record.committed, record.saved = record.saved, None
+        case _Kind.STATES:
+            _apply_states(record, content)
+        case _Kind.ELECTION:
+            role, election_id = json.loads(content)
+            record.elections[role] = election_id
+        case _:
+            raise ValueError(f"the journal holds an item of unknown kind {kind}")
+
+
+def _apply_states(record: DeviceRecord, content: bytes) -> None:
+    slot, index, count = _TABLE.unpack_from(content)
+    store = record.saved if slot == Slot.SAVED else record.committed
+    if store is None:
+        raise ValueError("the journal holds entries before a pipeline")
+    table = store.tables[index]
+    offset = _TABLE.size
+    for _ in range(count):
+        identity_bytes, present, tail_bytes, cookie, metadata_bytes = _STATE.unpack_from(
+            content, offset
+        )
+        offset += _STATE.size
+        identity = content[offset : offset + identity_bytes]
+        offset += identity_bytes
+        tail = content[offset : offset + tail_bytes]
+        offset += tail_bytes
+        metadata = content[offset : offset + metadata_bytes]
+        offset += metadata_bytes
+        table.restore(identity, State(tail if present else None, Extras(metadata, cookie)))
+
+
+def _item(kind: _Kind, content: bytes) -> bytes:
+    return _ITEM.pack(kind, len(content)) + content
+
+
+def _items(body: bytes) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    while offset < len(body):
+        kind, length = _ITEM.unpack_from(body, offset)
+        offset += _ITEM.size
+        yield kind, body[offset : offset + length]
+        offset += length

@@ -1,0 +1,110 @@
+"""What a device holds under one pipeline: entries and defaults, as acknowledged to clients.
+
+The store is the truth; the data plane holds a copy. Every change can be undone until it is
+acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, final
+
+from p4kube_core.agent.packing import Packer
+from p4kube_core.agent.pipeline import Pipeline
+
+DEFAULT_ENTRY: Final = b""
+"""The identity of a table's default entry; no packed key is empty but a keyless table's, which has
+no other entries."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What an entry carries for its client alone."""
+
+    metadata: bytes = b""
+    controller_metadata: int = 0
+
+
+NO_EXTRAS: Final = Extras()
+
+
+@final
+class TableStore:
+    """One table. `entries`: tail by identity; `default`: None is the program's own."""
+
+    __slots__ = ("default", "entries", "extras", "packer")
+
+    def __init__(self, packer: Packer, records: Iterable[bytes] = ()) -> None:
+        self.packer = packer
+        self.entries: dict[bytes, bytes] = dict(packer.split(record) for record in records)
+        self.extras: dict[bytes, Extras] = {}
+        self.default: bytes | None = None
+
+    def put(self, identity: bytes, tail: bytes, extras: Extras) -> None:
+        self.entries[identity] = tail
+        self._put_extras(identity, extras)
+
+    def drop(self, identity: bytes) -> None:
+        self.entries.pop(identity, None)
+        self.extras.pop(identity, None)
+
+    def put_default(self, data: bytes | None, extras: Extras) -> None:
+        self.default = data
+        self._put_extras(DEFAULT_ENTRY, extras)
+
+    def extras_of(self, identity: bytes) -> Extras:
+        return self.extras.get(identity, NO_EXTRAS)
+
+    def state_of(self, identity: bytes) -> State:
+        """What is held under an identity, DEFAULT_ENTRY included."""
+        held = self.default if identity == DEFAULT_ENTRY else self.entries.get(identity)
+        return State(held, self.extras_of(identity))
+
+    def restore(self, identity: bytes, state: State) -> None:
+        """Put back what `state_of` gave."""
+        if identity == DEFAULT_ENTRY:
+            self.put_default(state.held, state.extras)
+        elif state.held is None:
+            self.drop(identity)
+        else:
+            self.put(identity, state.held, state.extras)
+
+    def _put_extras(self, identity: bytes, extras: Extras) -> None:
+        if extras == NO_EXTRAS:
+            self.extras.pop(identity, None)
+        else:
+            self.extras[identity] = extras
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class State:
+    """Tail of an entry or data of a default; None: no entry, or the program's own default."""
+
+    held: bytes | None
+    extras: Extras
+
+
+@final
+class Store:
+    """A pipeline and what was written since it was set."""
+
+    __slots__ = ("pipeline", "tables")
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.tables: dict[int, TableStore] = {
+            packer.index: TableStore(packer, pipeline.manifest.tables[packer.index].entries)
+            for packer in pipeline.tables.values()
+        }
+
+    def brought(self, table: int) -> list[bytes]:
+        """Identities of the entries that the program brings for a table."""
+        packer = self.tables[table].packer
+        return [packer.split(r)[0] for r in self.pipeline.manifest.tables[table].entries]
+
+    @property
+    def entry_count(self) -> int:
+        return sum(len(table.entries) for table in self.tables.values())

@@ -1,0 +1,246 @@
+"""StreamChannel: arbitration over gRPC streams, and who may write; the rim around elections.py."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, final
+
+import grpc
+
+from p4kube_core import protos
+from p4kube_core.agent.elections import OK, Election, Notice
+from p4kube_core.agent.node import Node
+from p4kube_core.agent.refusal import (
+    FAILED_PRECONDITION,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    PERMISSION_DENIED,
+    UNIMPLEMENTED,
+    Refusal,
+    listed,
+)
+
+_SENTENCES: Final = {
+    OK: "you are primary",
+    protos.code.ALREADY_EXISTS: "another controller is primary",
+    protos.code.NOT_FOUND: "no controller is primary",
+}
+Seat = tuple[int, str]  # device, role
+
+
+@final
+class _Office:
+    """One device and role: who stands for it, and the writes of its primary under way."""
+
+    def __init__(self, highest: int | None) -> None:
+        self.election = Election(highest)
+        self.lock = asyncio.Lock()  # held from `stand` to `settle`
+        self.writes = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+
+@final
+class _Stream:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.seat: Seat | None = None
+        self.outbox: asyncio.Queue[Any] = asyncio.Queue()
+
+
+@final
+class Streams:
+    """Every open StreamChannel of this agent."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._numbers = itertools.count(1)
+        self._streams: dict[int, _Stream] = {}
+        self._offices: dict[Seat, _Office] = {}
+
+    async def serve(self, requests: AsyncIterator[Any], context: Any) -> None:
+        """Handle one StreamChannel from its first message to its end."""
+        stream = _Stream(next(self._numbers))
+        self._streams[stream.number] = stream
+        sender = asyncio.create_task(_send_all(stream, context))
+        try:
+            async for request in requests:
+                await self._receive(stream, request)
+        except Refusal as refusal:
+            sender.cancel()
+            await context.abort(_status(refusal.code), refusal.message)
+        finally:
+            sender.cancel()
+            del self._streams[stream.number]
+            await asyncio.shield(self._leave(stream))
+
+    @asynccontextmanager
+    async def primary(self, request: Any) -> AsyncIterator[None]:
+        """Let a Write or SetForwardingPipelineConfig in, and be counted until it ends.
+
+        Raises:
+            Refusal: NOT_FOUND or PERMISSION_DENIED, checked in the specification's order.
+        """
+        self._node.device(request.device_id)
+        if request.role_id:
+            raise Refusal(INVALID_ARGUMENT, "role_id is deprecated; want role, a name")
+        office = self._office((request.device_id, request.role))
+        if office is None:
+            roles = [role for device, role in self._offices if device == request.device_id and role]
+            raise Refusal(
+                NOT_FOUND,
+                f"no controller of device {request.device_id} has role {request.role!r}; "
+                f"roles: the default one, {listed(roles)}",
+            )
+        given = uint128(request.election_id) if request.HasField("election_id") else None
+        if not office.election.is_primary(given):
+            raise Refusal(PERMISSION_DENIED, _not_primary(office.election, given))
+        office.writes += 1
+        office.idle.clear()
+        try:
+            yield
+        finally:
+            office.writes -= 1
+            if not office.writes:
+                office.idle.set()
+
+    def forget(self, device_id: int) -> None:
+        """End the streams of a device that was taken away, and what was known of its roles."""
+        for stream in self._streams.values():
+            if stream.seat is not None and stream.seat[0] == device_id:
+                stream.outbox.put_nowait(None)
+        for seat in [seat for seat in self._offices if seat[0] == device_id]:
+            del self._offices[seat]
+
+    # --- one message
+
+    async def _receive(self, stream: _Stream, request: Any) -> None:
+        match request.WhichOneof("update"):
+            case "arbitration":
+                await self._arbitrate(stream, request.arbitration)
+            case "packet":
+                error = _stream_error("PacketOut is not supported by this agent")
+                error.error.packet_out.packet_out.CopyFrom(request.packet)
+                stream.outbox.put_nowait(error)
+            case "digest_ack":
+                error = _stream_error("digests are not supported by this agent")
+                error.error.digest_list_ack.digest_list_ack.CopyFrom(request.digest_ack)
+                stream.outbox.put_nowait(error)
+            case "other":
+                error = _stream_error("no other stream message is known to this agent")
+                error.error.other.other.CopyFrom(request.other)
+                stream.outbox.put_nowait(error)
+            case _:
+                error = _stream_error("want an update in the message, found none")
+                error.error.canonical_code = INVALID_ARGUMENT
+                error.error.other.SetInParent()
+                stream.outbox.put_nowait(error)
+
+    async def _arbitrate(self, stream: _Stream, arbitration: Any) -> None:
+        role = arbitration.role.name
+        seat = (arbitration.device_id, role)
+        if stream.seat is None:
+            self._node.device(arbitration.device_id)
+        elif stream.seat[0] != arbitration.device_id:
+            raise Refusal(
+                FAILED_PRECONDITION,
+                f"this stream is for device {stream.seat[0]}, not {arbitration.device_id}; "
+                "want a stream for each device",
+            )
+        elif stream.seat[1] != role:
+            raise Refusal(
+                FAILED_PRECONDITION,
+                f"this stream is for role {stream.seat[1]!r}, not {role!r}; "
+                "want a stream for each role",
+            )
+        if arbitration.role.HasField("config"):
+            raise Refusal(INVALID_ARGUMENT, "want no role.config: every role has the full pipeline")
+        if arbitration.role.id:
+            raise Refusal(INVALID_ARGUMENT, "role.id is deprecated; want role.name")
+        given = None
+        if arbitration.HasField("election_id"):
+            given = uint128(arbitration.election_id)
+        office = self._office(seat) or self._offices.setdefault(seat, _Office(None))
+        async with office.lock:
+            before = office.election.highest
+            notices = office.election.stand(stream.number, given)
+            stream.seat = seat
+            self._notify(seat, notices)
+            await office.idle.wait()
+            if office.election.highest is not None and office.election.highest != before:
+                device = self._node.device(arbitration.device_id)
+                await device.remember_election(role, office.election.highest)
+            self._notify(seat, office.election.settle())
+
+    async def _leave(self, stream: _Stream) -> None:
+        office = self._offices.get(stream.seat) if stream.seat is not None else None
+        if stream.seat is not None and office is not None:
+            async with office.lock:
+                self._notify(stream.seat, office.election.leave(stream.number))
+
+    def _office(self, seat: Seat) -> _Office | None:
+        """An office that is known; the default role's always is."""
+        office = self._offices.get(seat)
+        if office is None:
+            highest = self._node.device(seat[0]).record.elections.get(seat[1])
+            if highest is None and seat[1]:
+                return None
+            office = self._offices[seat] = _Office(highest)
+        return office
+
+    def _notify(self, seat: Seat, notices: list[Notice]) -> None:
+        for notice in notices:
+            stream = self._streams.get(notice.stream)
+            if stream is not None:
+                stream.outbox.put_nowait(_notice_message(seat, notice))
+
+
+def uint128(message: Any) -> int:
+    value: int = message.high << 64 | message.low
+    return value
+
+
+def _notice_message(seat: Seat, notice: Notice) -> Any:
+    message = protos.p4runtime.StreamMessageResponse()
+    arbitration = message.arbitration
+    arbitration.device_id = seat[0]
+    if seat[1]:
+        arbitration.role.name = seat[1]
+    if notice.highest is not None:
+        arbitration.election_id.SetInParent()
+        arbitration.election_id.high = notice.highest >> 64
+        arbitration.election_id.low = notice.highest & (1 << 64) - 1
+    arbitration.status.code = notice.status
+    arbitration.status.message = _SENTENCES[notice.status]
+    return message
+
+
+def _stream_error(sentence: str) -> Any:
+    message = protos.p4runtime.StreamMessageResponse()
+    message.error.canonical_code = UNIMPLEMENTED
+    message.error.message = sentence
+    return message
+
+
+def _not_primary(election: Election, given: int | None) -> str:
+    if given is None:
+        return "want the primary's election_id, found none"
+    if election.primary is None:
+        return "no controller is primary; want arbitration on a StreamChannel first"
+    return f"election id {given} is not the primary's, which is {election.highest}"
+
+
+async def _send_all(stream: _Stream, context: Any) -> None:
+    while True:
+        message = await stream.outbox.get()
+        if message is None:
+            context.cancel()
+            return
+        await context.write(message)
+
+
+def _status(code: int) -> grpc.StatusCode:
+    return next(status for status in grpc.StatusCode if status.value[0] == code)
