@@ -1,0 +1,260 @@
+"""A program for tests, with a table of every kind: manifest, P4Info, and C that really loads."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from p4kube_core import protos
+from p4kube_core.model import artifact
+from p4kube_core.model.artifact import Action, Counter, Manifest, MatchField, Param, Table
+
+ROOT = Path(__file__).resolve().parents[3]
+RUNTIME = ROOT / "p4kube_core/dataplane/dpdk/runtime"
+
+NO_ACTION, FORWARD, DROP, REWRITE, DENY, MARK = (0x01000000 + n for n in range(1, 7))
+HOSTS, ROUTES, ACL, FIXED, ALWAYS, WIDE = (0x02000000 + n for n in range(1, 7))
+PORTS = 0x12000001
+HOSTS_COUNTER, ACL_COUNTER = 0x13000001, 0x13000002
+
+ACTIONS = (
+    Action(0, NO_ACTION, "NoAction", (), 0),
+    Action(1, FORWARD, "ingress.forward", (Param(1, "port", 9, 0, 2),), 2),
+    Action(2, DROP, "ingress.drop", (), 0),
+    Action(
+        3,
+        REWRITE,
+        "ingress.rewrite",
+        (Param(1, "dst", 48, 0, 6), Param(2, "vlan", 12, 6, 2), Param(3, "wide", 128, 8, 16)),
+        24,
+    ),
+    Action(4, DENY, "ingress.deny", (), 0),
+    Action(5, MARK, "ingress.mark", (Param(1, "colour", 3, 0, 1),), 1),
+)
+
+
+def _table(
+    index: int, number: int, name: str, kind: str, size: int, *fields: MatchField, **rest: Any
+) -> Table:
+    values: dict[str, Any] = {
+        "const": False,
+        "direct_counter": None,
+        "actions": (0, 1, 2, 3),
+        "default_only": (),
+        "const_default": False,
+        "default": b"\0\0",
+        "data_bytes": 24,
+    } | rest
+    key_bytes = sum(field.bytes for field in fields)
+    return Table(index, number, name, kind, size, key_bytes, fields=fields, **values)
+
+
+TABLES = (
+    _table(
+        0,
+        HOSTS,
+        "ingress.hosts",
+        "exact",
+        4096,
+        MatchField(1, "hdr.ipv4.dst", "exact", 32, 0, 4),
+        MatchField(2, "meta.port", "exact", 9, 4, 2),
+        direct_counter=0,
+    ),
+    _table(
+        1,
+        ROUTES,
+        "ingress.routes",
+        "lpm",
+        1024,
+        MatchField(1, "hdr.ipv4.dst", "lpm", 32, 2, 4),
+        MatchField(2, "meta.vrf", "exact", 12, 0, 2),
+    ),
+    _table(
+        2,
+        ACL,
+        "ingress.acl",
+        "ternary",
+        8,
+        MatchField(1, "hdr.ipv4.src", "ternary", 32, 0, 4),
+        MatchField(2, "hdr.ipv6.dst", "ternary", 128, 4, 16),
+        MatchField(3, "hdr.ipv4.protocol", "exact", 8, 20, 1),
+        MatchField(4, "meta.port", "optional", 9, 21, 2),
+        MatchField(5, "hdr.ipv4.dst", "lpm", 20, 23, 3),
+        direct_counter=1,
+        actions=(1, 2, 4, 5),
+        default_only=(4,),
+        table_only=(5,),
+        default=b"\0\4",
+        data_bytes=2,
+    ),
+    _table(
+        3,
+        FIXED,
+        "ingress.fixed",
+        "exact",
+        2,
+        MatchField(1, "meta.kind", "exact", 8, 0, 1),
+        const=True,
+        const_default=True,
+        actions=(0, 1),
+        data_bytes=2,
+        entries=(bytes.fromhex("01 0001 0007"), bytes.fromhex("02 0000 0000")),
+    ),
+    _table(4, ALWAYS, "ingress.always", "exact", 1, actions=(0, 1), data_bytes=2),
+    _table(
+        5,
+        WIDE,
+        "ingress.wide",
+        "exact",
+        4,
+        MatchField(1, "hdr.ipv6.src", "exact", 128, 0, 16),
+        actions=(0, 1),
+        data_bytes=2,
+        entries=(bytes(15) + b"\x09" + bytes.fromhex("0001 0009"),),
+    ),
+)
+COUNTERS = (
+    Counter(0, HOSTS_COUNTER, "ingress.hosts_hits", "both", 4096, 0),
+    Counter(1, ACL_COUNTER, "ingress.acl_hits", "both", 8, 2),
+    Counter(2, PORTS, "ingress.ports", "both", 512, None),
+)
+
+
+def manifest(
+    name: str = "sample",
+    tables: tuple[Table, ...] = TABLES,
+    actions: tuple[Action, ...] = ACTIONS,
+) -> Manifest:
+    digest = "sha256:" + hashlib.sha256(repr((name, tables, actions)).encode()).hexdigest()
+    return Manifest(
+        1,
+        name,
+        "v1model",
+        "dpdk",
+        1,
+        "tests",
+        digest,
+        tables,
+        actions,
+        COUNTERS,
+        ("malformed", "ingress", "egress", "no_room"),
+        0,
+    )
+
+
+def p4info(held: Manifest) -> Any:
+    info = protos.p4info.P4Info()
+    types = protos.p4info.MatchField
+    for table in held.tables:
+        made = info.tables.add(size=table.size, is_const_table=table.const)
+        _preamble(made, table.id, table.name)
+        for field in table.fields:
+            kind = types.MatchType.Value(field.match.upper())
+            made.match_fields.add(
+                id=field.id, name=field.name, bitwidth=field.width, match_type=kind
+            )
+        for index in table.actions:
+            made.action_refs.add(id=held.actions[index].id)
+        if table.direct_counter is not None:
+            made.direct_resource_ids.append(held.counters[table.direct_counter].id)
+    for action in held.actions:
+        made = info.actions.add()
+        _preamble(made, action.id, action.name)
+        for param in action.params:
+            made.params.add(id=param.id, name=param.name, bitwidth=param.width)
+    for counter in held.counters:
+        if counter.table is None:
+            made = info.counters.add(size=counter.size)
+        else:
+            made = info.direct_counters.add(direct_table_id=held.tables[counter.table].id)
+        _preamble(made, counter.id, counter.name)
+    return info
+
+
+def _preamble(message: Any, number: int, name: str) -> None:
+    message.preamble.id = number
+    message.preamble.name = name
+    message.preamble.alias = name.rpartition(".")[2]
+
+
+def config(held: Manifest | None = None, object_: bytes | None = None, cookie: int = 0) -> Any:
+    """A ForwardingPipelineConfig; its object is what the fake data plane loads, unless given."""
+    held = held or manifest()
+    info = p4info(held)
+    made = artifact.Artifact(
+        held, info.SerializeToString(), "/* */", object_ or fake_object(held)
+    )
+    message = protos.p4runtime.ForwardingPipelineConfig()
+    message.p4info.CopyFrom(info)
+    message.p4_device_config = artifact.pack(made)
+    message.cookie.cookie = cookie
+    return message
+
+
+def fake_object(held: Manifest) -> bytes:
+    return b"\x7fELF" + json.dumps(_plain(held)).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return value
+
+
+def real_object(held: Manifest, directory: Path) -> bytes:
+    """Compile C with the manifest's tables; it sends what comes in at port 1 to 2, and back."""
+    source, output = directory / f"{held.name}.c", directory / f"{held.name}.so"
+    source.write_text(_c(held))
+    subprocess.run(
+        ["gcc", "-O1", "-shared", "-fPIC", "-I", str(RUNTIME), "-o", output, source], check=True
+    )
+    return output.read_bytes()
+
+
+def _c(held: Manifest) -> str:
+    def blob(data: bytes) -> str:
+        return f"(const uint8_t[]){{{', '.join(map(str, data))}}}" if data else "NULL"
+
+    actions = ",\n".join(f'\t{{"{a.name}", {a.data_bytes}}}' for a in held.actions)
+    tables = ",\n".join(
+        f'\t{{"{t.name}", P4K_{t.kind.upper()}, {t.size}, {t.key_bytes}, {t.data_bytes}, '
+        f"{int.from_bytes(t.default[:2], 'big')}, {blob(t.default[2:])}, {len(t.entries)}, "
+        f"{blob(b''.join(t.entries))}}}"
+        for t in held.tables
+    )
+    counters = ",\n".join(
+        f'\t{{"{c.name}", {c.size}, {-1 if c.table is None else c.table}}}' for c in held.counters
+    )
+    drops = ", ".join(f'"{reason}"' for reason in held.drops)
+    return f"""#include "p4k.h"
+static const struct p4k_action_spec actions[] = {{
+{actions}
+}};
+static const struct p4k_table_spec tables[] = {{
+{tables}
+}};
+static const struct p4k_counter_spec counters[] = {{
+{counters}
+}};
+static const char *const drops[] = {{{drops}}};
+static void process(const struct p4k_context *c, struct p4k_packet *p, unsigned int n)
+{{
+\tfor (unsigned int i = 0; i < n; i++) {{
+\t\tp[i].egress_port = p[i].ingress_port ^ 3;
+\t\tc->counters[2][p[i].ingress_port].packets++;
+\t\tc->counters[2][p[i].ingress_port].bytes += p[i].length;
+\t}}
+}}
+const struct p4k_program p4k_program = {{
+\tP4K_ABI, "{held.name}", "{held.digest}", {len(held.actions)}, {len(held.tables)},
+\t{len(held.counters)}, {len(held.drops)}, actions, tables, counters, drops, process,
+}};
+"""
