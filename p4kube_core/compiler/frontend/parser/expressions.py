@@ -14,14 +14,15 @@ from p4kube_core.compiler.frontend.parser import literals, types
 from p4kube_core.compiler.frontend.parser.cursor import Cursor, SyntaxFault
 from p4kube_core.compiler.frontend.source import Span
 
+# Loosest first. Unlike in C, the bitwise operators bind tighter than the comparisons.
 _LEVELS: Final = (
     "||",
     "&&",
+    "== !=",
+    "< > <= >=",
     "|",
     "^",
     "&",
-    "== !=",
-    "< > <= >=",
     "<< >>",
     "++ + - |+| |-|",
     "* / %",
