@@ -28,7 +28,15 @@ def check(program: ast.Program, sink: diagnostics.Diagnostics) -> Checked:
     ctx = Context(Checked(program), sink, checker_expressions.check, top, top)
     for node in program.declarations:
         checker_declarations.declaration(ctx, node)
+    _check_main(ctx)
     if ctx.checked.main is None and not sink.has_errors:
         message = "the program has no `main`, so nothing of it is used"
         ctx.warn(checker_codes.MAIN, message, None)
     return ctx.checked
+
+
+def _check_main(ctx: Context) -> None:
+    for node in ctx.top.names.get("main", ()):
+        if not isinstance(node, ast.Instantiation):
+            message = "`main` wants to be an instance of a package"
+            ctx.error(checker_codes.MAIN, message, node.span)

@@ -165,5 +165,10 @@ def same(ctx: Context, one: ast.Expression, other: ast.Expression) -> bool:
             return one.member == other.member and same(ctx, one.base, other.base)
         case ast.Index(), ast.Index():
             return same(ctx, one.base, other.base) and same(ctx, one.index, other.index)
+        case ast.StructExpression(), ast.StructExpression():
+            values = {f.name: f.value for f in other.fields}
+            return len(values) == len(one.fields) and all(
+                f.name in values and same(ctx, f.value, values[f.name]) for f in one.fields
+            )
         case _:
             return " ".join(one.span.text.split()) == " ".join(other.span.text.split())

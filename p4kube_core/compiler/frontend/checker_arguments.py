@@ -151,16 +151,19 @@ def _type_arguments(
         value = p.default if a is None else a.value
         if value is not None:
             inference.learn(inference.apply(p.type), ctx.type_of(value))
-    return _settled(ctx, signature, inference, span)
+    return _settled(ctx, signature, inference, pairs, span)
 
 
 def _settled(
-    ctx: Context, signature: Signature, inference: checker_inference.Inference, span: Span
+    ctx: Context,
+    signature: Signature,
+    inference: checker_inference.Inference,
+    pairs: list[tuple[Parameter, ast.Argument | None]],
+    span: Span,
 ) -> dict[TypeVar, Type] | None:
-    constructor = signature.kind is CallKind.CONSTRUCTOR
     for variable in inference.missing():
-        if constructor and any(p.optional for p in signature.parameters):
-            inference.found[variable] = types.UNKNOWN
+        if any(p.optional and a is None for p, a in pairs):
+            inference.found[variable] = types.DONT_CARE
             continue
         message = f"{signature.name}: the type argument {variable} cannot be inferred"
         hint = f"write {signature.name}<...>(...)"
@@ -199,14 +202,14 @@ def _bind(
             ctx.error(checker_codes.ARGUMENTS, message, argument.span)
         return Binding(bound, None)
     check_argument(ctx, argument.value, bound, what)
-    if signature.needs_known or _wants_known(p):
+    if signature.needs_known or _wants_known(signature, p):
         require_known(ctx, argument.value, what)
     return Binding(bound, argument.value)
 
 
-def _wants_known(p: Parameter) -> bool:
-    """Whether values for the parameter exist at compile time only."""
-    return p.direction is Direction.NONE and p.type is types.INTEGER
+def _wants_known(signature: Signature, p: Parameter) -> bool:
+    """Whether values for the parameter exist at compile time only; methods of externs decide."""
+    return p.type is types.INTEGER and signature.kind is not CallKind.EXTERN_METHOD
 
 
 def _check_specialised(
@@ -216,10 +219,24 @@ def _check_specialised(
     target: Type,
     argument: ast.Argument | None,
 ) -> None:
-    problem = checker_types.nesting_problem(target)
+    problem = checker_types.nesting_problem(target) or _illegal(signature, p, target)
     if problem is not None and argument is not None:
         message = f"parameter {p.name!r} of {signature.name}: {problem}"
         ctx.error(checker_codes.ILLEGAL_TYPE, message, argument.span)
+
+
+def _illegal(signature: Signature, p: Parameter, target: Type) -> str | None:
+    """Why a type may not be put in for the type parameter of a parameter, None if it may."""
+    if signature.needs_known:
+        return None
+    match target:
+        case types.INTEGER | types.STRING | types.Extern():
+            if p.direction is not Direction.NONE or signature.kind is CallKind.FUNCTION:
+                hint = ": give the number a width" if target is types.INTEGER else ""
+                return f"its type cannot be {target}{hint}"
+        case types.Parser() | types.Control() | types.Package() | types.Table() | types.Action():
+            return f"its type cannot be {target}"
+    return None
 
 
 def check_argument(ctx: Context, value: ast.Expression, p: Parameter, what: str) -> None:

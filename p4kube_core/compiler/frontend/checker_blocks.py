@@ -59,11 +59,8 @@ def block(ctx: Context, node: Block) -> None:
     ctx.unfinished.add(node)
     with ctx.nested():
         variables = checker_parameters.type_parameters(ctx, node.type_parameters, node.name)
-        if node.type_parameters:
-            message = f"{callee} with a body may not have type parameters"
-            ctx.error(checker_codes.TYPE_ARGUMENTS, message, node.name_span)
         parameters = checker_parameters.resolve(ctx, node.parameters, callee)
-        checker_parameters.refuse_optional(ctx, node.parameters)
+        checker_parameters.refuse_optional(ctx, node.constructor_parameters)
         ctx.in_default = True
         constructor = checker_parameters.resolve(
             ctx, node.constructor_parameters, Callee.CONSTRUCTOR
@@ -77,17 +74,18 @@ def block(ctx: Context, node: Block) -> None:
         _body(ctx, node)
     ctx.unfinished.discard(node)
     make = types.Parser if parser else types.Control
-    of = make(node.name, (), variables, parameters, constructor, True, node)
+    of = make(node.name, variables, variables, parameters, constructor, True, node)
     ctx.checked.declaration_types[node] = of
 
 
 def _check_constructor(
     ctx: Context, constructor: tuple[types.Parameter, ...], parser: bool
 ) -> None:
-    """Parsers take no controls, and the other way round."""
+    """Parsers take no controls, and the other way round; and types, not those with a body."""
     other: type[Type] = types.Control if parser else types.Parser
     for p in constructor:
-        if isinstance(p.type, (other, types.Package)):
+        is_object = isinstance(p.type, types.Parser | types.Control) and p.type.is_object
+        if is_object or isinstance(p.type, (other, types.Package)):
             message = f"constructor parameter {p.name!r} may not be of type {p.type}"
             ctx.error(checker_codes.PARAMETER, message, p.declaration.span)
 
@@ -95,16 +93,17 @@ def _check_constructor(
 def _body(ctx: Context, node: Block) -> None:
     if isinstance(node, ast.ParserDeclaration):
         with ctx.at(Place.PARSER):
-            for local in node.locals:
-                _local(ctx, local)
-            checker_parsers.states(ctx, node)
+            with ctx.nested():
+                for local in node.locals:
+                    _local(ctx, local)
+                checker_parsers.states(ctx, node)
         checker_warnings.parser(ctx, node)
     else:
-        with ctx.at(Place.CONTROL):
+        with ctx.nested(Place.CONTROL):
             for local in node.locals:
                 _local(ctx, local)
-        with ctx.body(Place.APPLY, None):
-            checker_statements.statements(ctx, node.body.statements)
+            with ctx.body(Place.APPLY, None):
+                checker_statements.statements(ctx, node.body.statements)
         checker_warnings.control(ctx, node)
 
 

@@ -127,14 +127,34 @@ def constructors(ctx: Context, of: Type) -> list[Signature]:
     """Ways to construct an object of a type; with its type parameters if it is not specialised."""
     variables = checker_types.type_parameters_of(of) if checker_types.type_arity(of) else ()
     match of:
-        case types.Parser() | types.Control() if of.is_object:
-            return [_constructor(of, of.declaration, of.constructor, variables)]
-        case types.Package():
-            return [_constructor(of, of.declaration, of.constructor, variables)]
+        case types.Parser() | types.Control() if not of.is_object:
+            return []
+        case types.Parser() | types.Control() | types.Package():
+            own = _constructor(of, of.declaration, of.constructor, variables)
+            return [own, *_siblings(ctx, of)]
         case types.Extern():
             return _extern_constructors(ctx, of, variables)
         case _:
             return []
+
+
+def _siblings(ctx: Context, of: types.Parser | types.Control | types.Package) -> list[Signature]:
+    """Constructors of the other declarations of the same name."""
+    found = ctx.top.find(of.name) or []
+    signatures = []
+    for declaration in found if len(found) > 1 else []:
+        other = ctx.checked.declaration_types.get(declaration)
+        if declaration is of.declaration or type(other) is not type(of):
+            continue
+        assert isinstance(other, types.Parser | types.Control | types.Package)
+        variables = checker_types.type_parameters_of(other)
+        if len(variables) == len(of.arguments):
+            by = dict(zip(variables, of.arguments, strict=True))
+            other = type_algebra.substitute(other, by)
+            assert isinstance(other, types.Parser | types.Control | types.Package)
+        free = variables if checker_types.type_arity(other) else ()
+        signatures.append(_constructor(other, declaration, other.constructor, free))
+    return signatures
 
 
 def _constructor(

@@ -26,6 +26,7 @@ from p4kube_core.compiler.frontend.checker_context import Context, Place
 from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.frontend.types import Type
 
+_EXTERNS_TOO = frozenset((Place.APPLY, Place.ACTION, Place.STATE))
 _ANYWHERE = frozenset(Place) - {Place.TOP}
 _ALLOWED: dict[CallKind, frozenset[Place]] = {
     CallKind.ACTION: frozenset((Place.APPLY, Place.ACTION)),
@@ -60,7 +61,15 @@ def call(ctx: Context, node: ast.Call) -> Type:
         ctx.note(node.function, ctx.checked.declaration_types[made.callee])  # type: ignore[index]
     warn_if_deprecated(ctx, made, node.span)
     _special(ctx, node, made)
+    if isinstance(made.result, types.Extern):
+        _keep_factory(ctx, node)
     return made.result
+
+
+def _keep_factory(ctx: Context, node: ast.Call) -> None:
+    """A function that gives an extern object is called at compile time."""
+    if all(a.value is None or ctx.is_known(a.value) for a in node.arguments):
+        ctx.checked.known.add(node)
 
 
 def _agreed_result(signatures: list[Signature]) -> Type:
@@ -90,11 +99,12 @@ def _named(ctx: Context, node: ast.NameExpression) -> list[Signature]:
         hint = diagnostics.did_you_mean(node.name, ctx.scope.visible())
         ctx.error(checker_codes.UNKNOWN_NAME, f"no {node.name!r} here", node.span, hint)
         return []
-    if any(d in ctx.unfinished for d in found):
+    finished = [d for d in found if d not in ctx.unfinished]
+    if not finished:
         message = f"{node.name!r} calls itself"
         ctx.error(checker_codes.RECURSION, message, node.span)
         return []
-    signatures = checker_callees.of_name(ctx, node.name, found)
+    signatures = checker_callees.of_name(ctx, node.name, finished)
     if not signatures and ctx.checked.declaration_types.get(found[0]) is not types.UNKNOWN:
         message = f"wanted something to call, found {node.name!r}, which is none"
         ctx.error(checker_codes.WRONG_SORT, message, node.span)
@@ -177,7 +187,9 @@ def _check_place(ctx: Context, made: Call, span: Span) -> None:
         ctx.in_action_arguments and made.kind is CallKind.TABLE_APPLY
     ):
         return
-    if made.method == "static_assert" and made.kind is CallKind.EXTERN_FUNCTION:
+    if made.kind is CallKind.EXTERN_FUNCTION and (
+        made.method == "static_assert" or isinstance(made.result, types.Extern)
+    ):
         return
     where = "the arguments of an action" if ctx.in_action_arguments else str(place)
     message = f"{made.kind} {made.method!r} may not be called from {where}"
@@ -214,12 +226,16 @@ def _constructor_call(ctx: Context, node: ast.Call, of: Type) -> Type:
         checker_arguments.check_all(ctx, node.arguments)
         return of
     ctx.note(node.function, types.TypeName(of))
-    if ctx.place not in _ALLOWED[CallKind.CONSTRUCTOR] and not ctx.in_default:
+    here = ctx.place in _ALLOWED[CallKind.CONSTRUCTOR] or ctx.in_default
+    if not here and not (isinstance(of, types.Extern) and ctx.place in _EXTERNS_TOO):
         message = f"an object of type {of} may not be constructed in {ctx.place}"
         return ctx.fault(checker_codes.MISPLACED, message, node.span)
     made = construct(ctx, of, node.arguments, node.type_arguments, node.span)
     if made is None:
         return types.UNKNOWN
+    if isinstance(of, types.Extern) and any(m.is_abstract for m in of.declaration.methods):
+        message = f"{of} has abstract methods and wants to be instantiated by name"
+        ctx.error(checker_codes.ABSTRACT, message, node.span)
     ctx.checked.calls[node] = made
     ctx.checked.known.add(node)
     return made.result

@@ -16,9 +16,12 @@ from p4kube_core.compiler.frontend.checker_context import Context, count
 from p4kube_core.compiler.frontend.types import Type
 
 
+_FIXED = types.Bit | types.Int
+
+
 def convertible(source: Type, target: Type) -> bool:
     """Whether a value of `source` may stand where `target` is wanted, perhaps with a cast."""
-    if source is types.UNKNOWN or target is types.UNKNOWN or source == target:
+    if source is types.UNKNOWN or target is types.UNKNOWN or equivalent(source, target):
         return True
     match source:
         case types.INTEGER:
@@ -41,15 +44,36 @@ def convertible(source: Type, target: Type) -> bool:
             return False
 
 
+def equivalent(source: Type, target: Type) -> bool:
+    """Whether two types are the same, `_` and what is unknown agreeing with everything."""
+    if source == target:
+        return True
+    wild = (types.UNKNOWN, types.DONT_CARE)
+    if source in wild or target in wild:
+        return True
+    match source, target:
+        case (
+            types.Header() | types.Union() | types.Struct() | types.Extern() | types.Package(),
+            types.Header() | types.Union() | types.Struct() | types.Extern() | types.Package(),
+        ):
+            return (
+                type(source) is type(target)
+                and source.name == target.name
+                and all(map(equivalent, source.arguments, target.arguments))
+            )
+        case _:
+            return False
+
+
 def _same_block(source: Type, target: Type) -> bool:
     """Parsers and controls agree if their parameters do, whatever these are called."""
     assert isinstance(source, types.Parser | types.Control)
     assert isinstance(target, types.Parser | types.Control)
-    required = [p for p in target.parameters if not p.optional]
+    required = [p for p in target.parameters if not p.optional and p.default is None]
     if not len(required) <= len(source.parameters) <= len(target.parameters):
         return False
     return all(
-        s.direction == t.direction and (s.type == t.type or types.UNKNOWN in (s.type, t.type))
+        s.direction == t.direction and equivalent(s.type, t.type)
         for s, t in zip(source.parameters, target.parameters, strict=False)
     )
 
@@ -132,6 +156,9 @@ def require(ctx: Context, node: ast.Expression, target: Type, what: str) -> bool
 def coerce(ctx: Context, node: ast.Expression, source: Type, target: Type, what: str) -> bool:
     if convertible(source, target):
         settle(ctx, node, source, target)
+        return True
+    if target is types.INTEGER and isinstance(type_algebra.underlying(source), _FIXED):
+        _cast(ctx, node, target)  # the value is the same; whether it must be known, others ask
         return True
     if not _report_within(ctx, node, target, what):
         hint = _cast_hint(source, target)

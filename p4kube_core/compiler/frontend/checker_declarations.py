@@ -19,6 +19,7 @@ from p4kube_core.compiler.frontend import (
     checker_values,
     types,
 )
+from p4kube_core.compiler.frontend.checked import EnumValue
 from p4kube_core.compiler.frontend.checker_context import Context
 from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.frontend.types import Type
@@ -114,10 +115,6 @@ def _check_fields(ctx: Context, node: Fields, of: types.Aggregate) -> None:
         problem = checker_types.field_problem(of, f)
         if problem is not None:
             ctx.error(checker_codes.ILLEGAL_TYPE, problem, written.span)
-    varbits = [f for f in of.fields if isinstance(f.type, types.Varbit)]
-    if isinstance(of, types.Header) and len(varbits) > 1:
-        message = f"a header wants at most one varbit field, found {len(varbits)}"
-        ctx.error(checker_codes.ILLEGAL_TYPE, message, varbits[1].declaration.span)
 
 
 def enumeration(ctx: Context, node: ast.EnumDeclaration) -> None:
@@ -137,13 +134,15 @@ def enumeration(ctx: Context, node: ast.EnumDeclaration) -> None:
             if underlying is not types.UNKNOWN:
                 message = f"an enum wants to be made of bit<> or int<>, found {underlying}"
                 ctx.error(checker_codes.ILLEGAL_TYPE, message, node.underlying.span)
-        _member_values(ctx, node, underlying)
+        with ctx.nested():
+            _member_values(ctx, node, of, underlying)
     ctx.checked.declaration_types[node] = of
     for m in node.members:
         ctx.checked.declaration_types[m] = of
 
 
-def _member_values(ctx: Context, node: ast.EnumDeclaration, underlying: Type) -> None:
+def _member_values(ctx: Context, node: ast.EnumDeclaration, of: Type, underlying: Type) -> None:
+    """Values of members; each may refer to those before it by their bare names."""
     numbers = ctx.checked.serial_values.setdefault(node.name, {})
     for m in node.members:
         if m.value is None:
@@ -156,6 +155,10 @@ def _member_values(ctx: Context, node: ast.EnumDeclaration, underlying: Type) ->
         value = checker_values.converted(ctx.checked, m.value)
         if isinstance(value, int):
             numbers[m.name] = value
+            ctx.checked.declaration_types[m] = of
+            if isinstance(of, types.SerialEnum):
+                ctx.values[m] = EnumValue(of, m.name)
+                ctx.scope.declare(m.name, m)
         elif underlying is not types.UNKNOWN:
             message = f"{what} wants to be known at compile time"
             ctx.error(checker_codes.NOT_CONSTANT, message, m.value.span)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from p4kube_core.compiler.frontend import (
     ast,
     checker_actions,
-    checker_arguments,
     checker_codes,
     checker_conversions,
     checker_keysets,
@@ -27,7 +26,7 @@ def entries(
     ctx: Context, node: ast.TableDeclaration, keys: list[Key], uses: list[ActionUse]
 ) -> tuple[Entry, ...]:
     given = node.entries
-    if given is None:
+    if given is None or (not given.entries and not keys):
         return ()
     if not keys:
         message = f"entries want a table with a key, found none in {node.name!r}"
@@ -129,21 +128,8 @@ def _legal_keysets(
     for keyset, key in zip(keysets, keys, strict=True):
         checker_keysets.check(ctx, keyset, key.type, what)
         _check_kind(ctx, keyset, key)
-        for part in _parts(keyset):
-            checker_arguments.require_known(ctx, part, what)
+        checker_keysets.require_known(ctx, keyset, what)
     return ctx.diagnostics.error_count == before
-
-
-def _parts(keyset: ast.Expression) -> tuple[ast.Expression, ...]:
-    match keyset:
-        case ast.DontCare() | ast.DefaultKey():
-            return ()
-        case ast.Mask():
-            return (keyset.value, keyset.mask)
-        case ast.Range():
-            return (keyset.low, keyset.high)
-        case _:
-            return (keyset,)
 
 
 _TAKES: dict[str, tuple[type, ...]] = {

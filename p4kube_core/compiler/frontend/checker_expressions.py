@@ -119,7 +119,8 @@ def _named(ctx: Context, node: ast.NameExpression, declaration: AnyDeclaration, 
         case ast.Instantiation():
             ctx.checked.known.add(node)
         case ast.EnumMember():
-            ctx.checked.constants[node] = MatchKindValue(declaration.name)
+            member = ctx.values.get(declaration, MatchKindValue(declaration.name))
+            ctx.checked.constants[node] = member
         case _ if isinstance(declaration, checker_types.TYPE_DECLARATIONS):
             return types.TypeName(of) if of is not types.UNKNOWN else of
     return of
@@ -219,9 +220,9 @@ def castable(source: Type, target: Type) -> bool:
     if checker_conversions.convertible(source, target):
         return _cast_target(target)
     if isinstance(target, types.NewType):
-        return castable(source, target.underlying)
+        return source == target.underlying or source is types.INTEGER
     if isinstance(source, types.NewType):
-        return castable(source.underlying, target)
+        return source.underlying == target
     if isinstance(target, types.SerialEnum):
         return castable(source, target.underlying)
     if isinstance(source, types.SerialEnum):

@@ -114,7 +114,7 @@ def _method(ctx: Context, owner: ast.ExternObject, node: ast.ExternMethod) -> No
         ctx.error(checker_codes.ABSTRACT, message, node.name_span)
     with ctx.nested():
         variables = checker_parameters.type_parameters(ctx, node.type_parameters, _owner(node))
-        callee = Callee.CONSTRUCTOR if node.is_constructor else Callee.EXTERN
+        callee = Callee.EXTERN_CONSTRUCTOR if node.is_constructor else Callee.EXTERN
         parameters = checker_parameters.resolve(ctx, node.parameters, callee)
         result: Type = ctx.checked.declaration_types[owner]
         if node.return_type is not None:

@@ -77,7 +77,7 @@ class Inference:
             if given is not types.DONT_CARE:
                 self.found[variable] = given
         elif held != given and checker_conversions.convertible(held, given):
-            self.found[variable] = given
+            self.found[variable] = held if given is types.DONT_CARE else given
         elif isinstance(held, types.Sequence | types.Tuple | types.Record):
             self.found[variable] = joined(held, given)
 
@@ -103,6 +103,10 @@ def joined(one: Type, other: Type) -> Type:
     """The type to which both can be cast implicitly; the first if there is none."""
     if one == other or checker_conversions.convertible(other, one):
         return one
+    if isinstance(one, types.SerialEnum) and other is types.INTEGER:
+        return one.underlying
+    if isinstance(other, types.SerialEnum) and one is types.INTEGER:
+        return other.underlying
     if checker_conversions.convertible(one, other):
         return other
     match one, other:

@@ -15,7 +15,7 @@ from p4kube_core.compiler.frontend import (
     type_algebra,
     types,
 )
-from p4kube_core.compiler.frontend.checker_context import Context, Place
+from p4kube_core.compiler.frontend.checker_context import Context, Place, has_annotation
 from p4kube_core.compiler.frontend.types import Type
 
 _ALLOWED: dict[Place, tuple[type, ...]] = {
@@ -28,8 +28,11 @@ _ALLOWED: dict[Place, tuple[type, ...]] = {
 
 def instantiation(ctx: Context, node: ast.Instantiation) -> None:
     """Check an instantiation and make its name visible."""
-    of = checker_types.resolve(ctx, node.type, generic=True)
+    written = node.type.element if isinstance(node.type, ast.StackType) else node.type
+    of = checker_types.resolve(ctx, written, generic=True)
     result = _constructed(ctx, node, of)
+    if isinstance(node.type, ast.StackType):
+        result = _array(ctx, node.type, result)
     ctx.checked.declaration_types[node] = result
     if node.initializer is not None:
         _initializer(ctx, node, node.initializer, result)
@@ -38,6 +41,18 @@ def instantiation(ctx: Context, node: ast.Instantiation) -> None:
     ctx.declare(node.name, node, node.name_span)
     if node.name == "main" and ctx.place is Place.TOP:
         _main(ctx, node, result)
+
+
+def _array(ctx: Context, node: ast.StackType, element: Type) -> Type:
+    """An array of extern instances, all constructed alike."""
+    size = checker_types.constant_integer(ctx, node.size, "the size of an array")
+    if element is types.UNKNOWN or size is None:
+        return types.UNKNOWN
+    if not isinstance(element, types.Extern):
+        message = f"only externs can be instantiated in an array, found {element}"
+        return ctx.fault(checker_codes.MISPLACED, message, node.span)
+    ctx.checked.type_nodes[node] = types.Stack(element, size)
+    return types.Stack(element, size)
 
 
 def _constructed(ctx: Context, node: ast.Instantiation, of: Type) -> Type:
@@ -92,6 +107,12 @@ def _abstract_methods(of: types.Extern) -> list[ast.ExternMethod]:
     return [m for m in of.declaration.methods if m.is_abstract]
 
 
+def _can_implement(method: ast.ExternMethod, member: ast.FunctionDeclaration) -> bool:
+    """Whether the number of parameters fits; optional ones at the end may be left out."""
+    required = [p for p in method.parameters if not has_annotation(p.annotations, "optional")]
+    return len(required) <= len(member.parameters) <= len(method.parameters)
+
+
 def _implementation(
     ctx: Context,
     member: ast.FunctionDeclaration,
@@ -101,9 +122,7 @@ def _implementation(
     """A method of an initialiser against the abstract method that it implements."""
     given = ctx.checked.declaration_types.get(member)
     candidates = [
-        m
-        for m in _abstract_methods(of)
-        if m.name == member.name and len(m.parameters) == len(member.parameters)
+        m for m in _abstract_methods(of) if m.name == member.name and _can_implement(m, member)
     ]
     if not candidates:
         message = f"{of} has no abstract method {member.name!r} with these parameters"
@@ -131,7 +150,7 @@ def _check_signature(
 ) -> None:
     same = given.result == wanted.result and all(
         (g.direction, g.type) == (w.direction, w.type)
-        for g, w in zip(given.parameters, wanted.parameters, strict=True)
+        for g, w in zip(given.parameters, wanted.parameters, strict=False)
     )
     known = types.UNKNOWN not in (given.result, *(p.type for p in given.parameters))
     if not same and known and not wanted.type_parameters:
@@ -146,6 +165,6 @@ def _check_implemented(
     implemented: set[ast.ExternMethod],
 ) -> None:
     for method in _abstract_methods(of):
-        if method not in implemented:
+        if method not in implemented and not has_annotation(method.annotations, "optional"):
             message = f"{node.name!r} wants an implementation of {method.name!r}, found none"
             ctx.error(checker_codes.ABSTRACT, message, node.span)

@@ -5,8 +5,11 @@ Source: P4_16 specification v1.2.5, "Operations on sets", "Select expressions", 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from p4kube_core.compiler.frontend import (
     ast,
+    checker_arguments,
     checker_codes,
     checker_conversions,
     types,
@@ -31,7 +34,8 @@ def check(ctx: Context, node: ast.Expression, wanted: Type, what: str) -> None:
         case _:
             found = ctx.type_of(node)
             if isinstance(found, types.Set):
-                found = found.element
+                leaves = tuple(_leaves(found.element))
+                found = leaves[0] if len(leaves) == 1 else found.element
             checker_conversions.coerce(ctx, node, found, wanted, what)
 
 
@@ -72,7 +76,27 @@ def _check_order(ctx: Context, node: ast.Range) -> None:
     high = checker_conversions.converted_constant(ctx, node.high)
     if low is not None and high is not None and low > high:
         message = f"a range wants its lower end first, found {low} .. {high}"
-        ctx.error(checker_codes.BAD_VALUE, message, node.span)
+        ctx.warn(checker_codes.UNREACHABLE_CASE, message, node.span)
+
+
+def parts(keyset: ast.Expression) -> tuple[ast.Expression, ...]:
+    """The values that a key set is made of."""
+    match keyset:
+        case ast.DontCare() | ast.DefaultKey():
+            return ()
+        case ast.Mask():
+            return (keyset.value, keyset.mask)
+        case ast.Range():
+            return (keyset.low, keyset.high)
+        case _:
+            return (keyset,)
+
+
+def require_known(ctx: Context, keyset: ast.Expression, what: str) -> None:
+    """Report values of a key set that are not known at compile time; a value set need not be."""
+    for part in parts(keyset):
+        if not isinstance(ctx.type_of(part), types.Set):
+            checker_arguments.require_known(ctx, part, what)
 
 
 def spread(
@@ -86,14 +110,26 @@ def spread(
         message = f"{what} wants {keys}, found {len(node.elements)}"
         ctx.error(checker_codes.SELECT, message, node.span)
         return None
+    if isinstance(node, ast.ListExpression) and len(node.elements) == len(wanted):
+        return node.elements
     if len(wanted) == 1:
         return (node,)
     if isinstance(node, ast.DontCare | ast.DefaultKey):
         ctx.note(node, types.Set(types.Tuple(wanted)))
         return (node,) * len(wanted)
-    if isinstance(node, ast.ListExpression) and len(node.elements) == len(wanted):
-        return node.elements
     return _whole(ctx, node, wanted, what)
+
+
+def _leaves(of: Type) -> Iterator[Type]:
+    """What a value set of structs or tuples holds, field by field."""
+    if isinstance(of, types.Struct):
+        for f in of.fields:
+            yield from _leaves(f.type)
+    elif isinstance(of, types.Tuple):
+        for element in of.elements:
+            yield from _leaves(element)
+    else:
+        yield of
 
 
 def _whole(
@@ -104,12 +140,7 @@ def _whole(
     if found is types.UNKNOWN:
         return None
     element = found.element if isinstance(found, types.Set) else None
-    parts: tuple[Type, ...] = ()
-    if isinstance(element, types.Tuple):
-        parts = element.elements
-    elif isinstance(element, types.Struct):
-        parts = tuple(f.type for f in element.fields)
-    if element is None or parts != wanted:
+    if element is None or tuple(_leaves(element)) != wanted:
         message = f"{what} wants {count(len(wanted), 'key set')}, found {found}"
         ctx.error(checker_codes.SELECT, message, node.span)
         return None

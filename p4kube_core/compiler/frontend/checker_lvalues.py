@@ -29,8 +29,6 @@ def problem_of(ctx: Context, node: ast.Expression) -> str | None:
         case ast.Member():
             return _member_problem(ctx, node)
         case ast.Index():
-            if isinstance(ctx.type_of(node.base), types.Tuple):
-                return "wants a place to write to, found an element of a tuple"
             return problem_of(ctx, node.base)
         case ast.Slice() | ast.PlusSlice():
             if node.base in ctx.checked.casts:

@@ -28,9 +28,6 @@ _FIXED_ONLY = frozenset(
     (
         Operator.ADD_SATURATING,
         Operator.SUBTRACT_SATURATING,
-        Operator.BIT_AND,
-        Operator.BIT_OR,
-        Operator.BIT_XOR,
     )
 )
 _Fixed = types.Bit | types.Int
@@ -145,7 +142,7 @@ def comparable(of: Type) -> bool:
             return comparable(of.element)
         case types.Bit() | types.Int() | types.Varbit() | types.Enum() | types.SerialEnum():
             return True
-        case types.NewType() | types.TypeVar():
+        case types.NewType():
             return True
         case _:
             return False
@@ -200,10 +197,15 @@ def _fold(ctx: Context, node: ast.Binary, common: Type) -> Type:
             keep(ctx, node, checker_values.arithmetic(node.operator, one, other, common))
         except checker_values.Undefined as e:
             return ctx.fault(checker_codes.BAD_VALUE, str(e), node.span)
-    elif division and not ctx.is_known(node):
+    elif division and one != 0 and not ctx.is_known(node) and not _is_power_of_two(other):
         message = f"operator {node.operator} wants operands that are known at compile time"
-        return ctx.fault(checker_codes.NOT_CONSTANT, message, node.span)
+        hint = "at run time only division by a power of two is offered"
+        return ctx.fault(checker_codes.NOT_CONSTANT, message, node.span, hint)
     return common
+
+
+def _is_power_of_two(value: Value | None) -> bool:
+    return isinstance(value, int) and value > 0 and value & (value - 1) == 0
 
 
 def _shift(ctx: Context, node: ast.Binary, left: Type, right: Type) -> Type:

@@ -32,6 +32,9 @@ def extract(ctx: Context, node: ast.Call, made: Call) -> None:
     if len(made.bindings) == 1 and varbits:
         message = f"extract of {target}, which has a varbit field, wants its size as well"
         ctx.error(checker_codes.ARGUMENTS, message, span)
+    if varbits > 1:
+        message = f"extract wants a header with at most one varbit field, found {varbits}"
+        ctx.error(checker_codes.WRONG_TYPE, message, span)
     if len(made.bindings) == 2 and not varbits:
         message = f"extract with a size wants a header with a varbit field, found {target}"
         ctx.error(checker_codes.WRONG_TYPE, message, span)

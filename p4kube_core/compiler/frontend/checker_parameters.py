@@ -28,6 +28,7 @@ class Callee(enum.StrEnum):
     PARSER = "a parser"
     CONTROL = "a control"
     EXTERN = "an extern"
+    EXTERN_CONSTRUCTOR = "an extern's constructor"
     ACTION = "an action"
     FUNCTION = "a function"
     PACKAGE = "a package"
@@ -79,7 +80,7 @@ def _parameter(ctx: Context, p: ast.Parameter, callee: Callee) -> types.Paramete
 
 def _problem(p: ast.Parameter, found: Type, callee: Callee) -> str | None:
     """Why a parameter of this type and direction is not legal, None if it is."""
-    constructed = callee in (Callee.CONSTRUCTOR, Callee.PACKAGE)
+    constructed = callee in (Callee.CONSTRUCTOR, Callee.PACKAGE, Callee.EXTERN_CONSTRUCTOR)
     if constructed and p.direction is not Direction.NONE:
         return f"{callee}'s parameters have no direction, found {p.direction}"
     match found:
@@ -102,6 +103,8 @@ def _problem(p: ast.Parameter, found: Type, callee: Callee) -> str | None:
         case types.Parser() | types.Control():
             if not constructed:
                 return f"{callee} may not take a parser or control at run time"
+            if callee is Callee.EXTERN_CONSTRUCTOR:
+                return f"{callee} may not take a parser or control"
     return None
 
 
@@ -117,7 +120,7 @@ def _check_optional(ctx: Context, p: ast.Parameter, callee: Callee, optional: bo
 
 
 def refuse_optional(ctx: Context, parameters: tuple[ast.Parameter, ...]) -> None:
-    """Parsers and controls that have a body take no optional parameters."""
+    """Report optional parameters of what has a body."""
     for p in parameters:
         if has_annotation(p.annotations, "optional"):
             message = f"parameter {p.name!r}: only declarations without body may have optional ones"

@@ -82,6 +82,7 @@ def _select(ctx: Context, node: ast.Select) -> None:
         for keyset, of in zip(keysets or (), wanted, strict=False):
             if keyset is not case.keyset or len(wanted) == 1:
                 checker_keysets.check(ctx, keyset, of, what)
+                checker_keysets.require_known(ctx, keyset, what)
         if isinstance(case.keyset, ast.DontCare | ast.DefaultKey):
             all_taken = True
         _refer(ctx, case, case.state, case.state_span)
@@ -128,6 +129,6 @@ def value_set(ctx: Context, node: ast.ValueSetDeclaration) -> None:
 
 
 def _set_element(of: Type) -> bool:
-    if of is types.UNKNOWN or selectable(of):
+    if of is types.UNKNOWN or (selectable(of) and of is not types.INTEGER):
         return True
     return isinstance(of, types.Struct) and all(_set_element(f.type) for f in of.fields)

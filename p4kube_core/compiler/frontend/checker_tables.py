@@ -79,6 +79,10 @@ def _check_order(ctx: Context, node: ast.TableDeclaration) -> None:
             if node.actions and ast.ActionsProperty not in before:
                 message = "entries want to stand after the actions of their table"
                 ctx.error(checker_codes.TABLE, message, p.span)
+        elif isinstance(p, ast.ValueProperty) and p.name == "default_action":
+            if node.actions and ast.ActionsProperty not in before:
+                message = "the default action wants to stand after the actions of its table"
+                ctx.error(checker_codes.TABLE, message, p.span)
         before.add(type(p))
 
 
@@ -146,6 +150,8 @@ def expression_name(node: ast.Expression) -> str:
             return f"{base}.$valid$" if base else ""
         case ast.IntegerLiteral():
             return node.span.text
+        case ast.Binary(operator=ast.BinaryOperator.BIT_AND):
+            return expression_name(node.left)  # a key under a mask keeps its name
         case _:
             return ""
 
@@ -175,12 +181,21 @@ def _actions(ctx: Context, node: ast.TableDeclaration) -> list[ActionUse]:
 def _default(ctx: Context, node: ast.TableDeclaration, uses: list[ActionUse]) -> ActionUse | None:
     given = node.property_named("default_action")
     if given is None:
+        _check_no_action(ctx, node)
         return None
     default = checker_actions.complete(ctx, given.value, uses, "the default action")
     if default is not None and has_annotation(default.annotations, "tableonly"):
         message = f"action {default.action.name!r} is @tableonly and may not be the default"
         ctx.error(checker_codes.ACTION_LIST, message, given.value.span)
     return default
+
+
+def _check_no_action(ctx: Context, node: ast.TableDeclaration) -> None:
+    """A table without default action runs core.p4's NoAction on a miss."""
+    found = (ctx.top.find("NoAction") or [None])[0]
+    if not isinstance(found, ast.ActionDeclaration) or found.parameters:
+        message = f"table {node.name!r} wants a default action, or core.p4's NoAction"
+        ctx.error(checker_codes.TABLE, message, node.name_span, "#include <core.p4>")
 
 
 def _size(ctx: Context, node: ast.TableDeclaration) -> int | None:

@@ -158,19 +158,14 @@ def named(ctx: Context, node: ast.NamedType, generic: bool) -> Type:
         return types.UNKNOWN
     ctx.checked.uses[node] = declaration
     found = type_declared(ctx, node, declaration)
-    if not generic and type_arity(found) and not is_parameter_owner(ctx, declaration):
+    if not generic and type_arity(found):
         message = f"{node.name} wants {count(type_arity(found), 'type argument')}, found none"
         return ctx.fault(checker_codes.TYPE_ARGUMENTS, message, node.span)
     return found
 
 
-def is_parameter_owner(ctx: Context, declaration: AnyDeclaration) -> bool:
-    """An extern may name itself without type arguments within its own declaration."""
-    return declaration in ctx.unfinished and isinstance(declaration, ast.ExternObject)
-
-
 def type_declared(ctx: Context, node: ast.NamedType, declaration: AnyDeclaration) -> Type:
-    if declaration in ctx.unfinished and not isinstance(declaration, ast.ExternObject):
+    if declaration in ctx.unfinished:
         message = f"{node.name!r} refers to itself"
         return ctx.fault(checker_codes.RECURSION, message, node.span)
     return ctx.checked.declaration_types.get(declaration, types.UNKNOWN)
@@ -222,8 +217,18 @@ def specialize(
         if not legal_argument(argument):
             message = f"{argument} may not be a type argument"
             return ctx.fault(checker_codes.ILLEGAL_TYPE, message, written.span)
+    if any(_contains(a, base) for a in arguments):
+        message = f"{base} may not be an argument of itself"
+        return ctx.fault(checker_codes.RECURSION, message, node.span)
     by = dict(zip(wanted, arguments, strict=True))
     return _checked(ctx, type_algebra.substitute(base, by), node)
+
+
+def _contains(of: Type, base: Type) -> bool:
+    """Whether a type argument is made from the generic type that it is given to."""
+    arguments = getattr(of, "arguments", ())
+    same_kind = type(of) is type(base) and str(getattr(of, "name", "")) == getattr(base, "name", "")
+    return same_kind or any(_contains(a, base) for a in arguments)
 
 
 def legal_argument(of: Type) -> bool:
@@ -235,8 +240,8 @@ def _stack(ctx: Context, node: ast.StackType) -> Type:
     size = constant_integer(ctx, node.size, "the size of an array")
     if size is None or element is types.UNKNOWN:
         return types.UNKNOWN
-    if not 1 <= size <= MAX_STACK:
-        message = f"an array wants 1 to {MAX_STACK} elements, found {size}"
+    if not 0 <= size <= MAX_STACK:
+        message = f"an array wants 0 to {MAX_STACK} elements, found {size}"
         return ctx.fault(checker_codes.BAD_VALUE, message, node.size.span)
     return _checked(ctx, types.Stack(element, size), node)
 
@@ -286,8 +291,10 @@ def may_nest(outer: Type, inner: Type) -> bool:
             return _in_header(inner)
         case types.Union():
             return isinstance(inner, types.Header)
-        case types.Struct() | types.Tuple():
+        case types.Struct():
             return _in_struct(inner)
+        case types.Tuple():
+            return _in_struct(inner) or inner in (types.INTEGER, types.MATCH_KIND)
         case types.List():
             return inner is not types.VOID and not isinstance(
                 inner, types.Extern | types.Parser | types.Control | types.Package | types.Set

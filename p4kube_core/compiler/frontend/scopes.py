@@ -8,7 +8,15 @@ from typing import final
 from p4kube_core.compiler.frontend import ast
 from p4kube_core.compiler.frontend.checked import AnyDeclaration
 
-OVERLOADABLE = (ast.FunctionDeclaration, ast.ExternFunction, ast.ExternMethod)
+_FUNCTIONS = (ast.FunctionDeclaration, ast.ExternFunction)
+_BLOCKS = (ast.ParserDeclaration, ast.ControlDeclaration, ast.PackageType)
+
+
+def _overloads(one: AnyDeclaration, other: AnyDeclaration) -> bool:
+    """Functions overload each other; parsers, controls and packages those of their own sort."""
+    if isinstance(one, _FUNCTIONS):
+        return isinstance(other, _FUNCTIONS)
+    return isinstance(one, _BLOCKS) and type(one) is type(other)
 
 
 @final
@@ -37,7 +45,7 @@ class Scope:
         if held is None:
             self.names[name] = [declaration]
             return None
-        if isinstance(declaration, OVERLOADABLE) and isinstance(held[0], OVERLOADABLE):
+        if _overloads(declaration, held[0]):
             held.append(declaration)
             return None
         return held[0]
