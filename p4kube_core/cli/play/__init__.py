@@ -1,5 +1,12 @@
 """`p4kube play`: NetworkFunction objects on this machine, without a cluster."""
 
-from p4kube_core.cli.play.command import run
+from __future__ import annotations
 
-__all__ = ["run"]
+import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play, or take down; reading a manifest alone does not need what this imports."""
+    from p4kube_core.cli.play import command
+
+    return command.run(options)

@@ -177,13 +177,13 @@ def _program(
     name = spec["program"]
     if name.endswith(".p4") or "/" in name:
         source = path.parent / name
+        if not source.is_file():
+            raise errors.ManifestError(f"spec.program: no such file: {source}")
         if "parameters" in spec:
             raise errors.ManifestError(
                 "spec.parameters: want spec.tables beside a program of your own; "
                 "only functions of the catalogue have parameters"
             )
-        if not source.is_file():
-            raise errors.ManifestError(f"spec.program: no such file: {source}")
         return source, ()
     try:
         found = package.load(name)
