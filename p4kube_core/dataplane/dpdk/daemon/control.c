@@ -150,7 +150,7 @@ static int listen_on(void)
 	before = umask(0177);
 	ret = bind(listener, (const struct sockaddr *)&address, sizeof(address));
 	umask(before);
-	if (ret != 0 || listen(listener, 16) != 0) {
+	if (ret != 0 || listen(listener, SOMAXCONN) != 0) {
 		say("--socket %s: %s", settings.socket, strerror(errno));
 		close(listener);
 		return -1;

@@ -23,25 +23,32 @@ static void stop(size_t n)
 		modules[--n]->stop();
 }
 
-/* Say whose program it was, then let the signal do what it does. */
-static void on_crash(int signal_number)
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+static struct sigaction before[RTE_DIM(crashes)];
+
+/* Say whose program it was, then let the signal do what it did before (a sanitizer's report, a core). */
+static void on_crash(int number, siginfo_t *info, void *machine)
 {
 	unsigned long length;
 	const char *epitaph = worker_epitaph(&length);
 
+	(void)machine;
 	if (epitaph && write(STDERR_FILENO, epitaph, length) < 0)
 		length = 0;
-	signal(signal_number, SIG_DFL);
-	raise(signal_number);
+	for (size_t i = 0; i < RTE_DIM(crashes); i++)
+		if (crashes[i] == number)
+			sigaction(number, &before[i], NULL);
+	/* A fault comes again when the instruction does; what somebody sent does not. */
+	if (info->si_code <= 0)
+		raise(number);
 }
 
 static void catch_crashes(void)
 {
-	static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-	struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_NODEFER};
+	struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
 
-	for (size_t i = 0; i < RTE_DIM(signals); i++)
-		sigaction(signals[i], &action, NULL);
+	for (size_t i = 0; i < RTE_DIM(crashes); i++)
+		sigaction(crashes[i], &action, &before[i]);
 }
 
 int main(int argc, char **argv)

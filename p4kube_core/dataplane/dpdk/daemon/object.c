@@ -2,6 +2,7 @@
 #include "object.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,6 +43,37 @@ static int copy(const char *path, struct failure *why)
 	if (to < 0)
 		return fail(why, FAIL_IO, "object %s: cannot be copied: %s", path, strerror(errno));
 	return to;
+}
+
+/* The loader maps what the headers promise and dies where the file is shorter. */
+static int check_whole(int file, const char *path, struct failure *why)
+{
+	struct stat status;
+	const uint8_t *bytes;
+	Elf64_Ehdr elf;
+	bool whole = false;
+
+	if (fstat(file, &status) != 0 || (size_t)status.st_size < sizeof(elf))
+		return fail(why, FAIL_INVALID, "object %s: want a shared object", path);
+	bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+	if (bytes == MAP_FAILED)
+		return fail(why, FAIL_FULL, "object %s: no memory for it", path);
+	memcpy(&elf, bytes, sizeof(elf));
+	if (memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0 && elf.e_ident[EI_CLASS] == ELFCLASS64 &&
+	    elf.e_type == ET_DYN && elf.e_phentsize == sizeof(Elf64_Phdr) &&
+	    elf.e_phoff <= (size_t)status.st_size &&
+	    elf.e_phnum <= ((size_t)status.st_size - elf.e_phoff) / sizeof(Elf64_Phdr)) {
+		whole = true;
+		for (unsigned int i = 0; i < elf.e_phnum; i++) {
+			Elf64_Phdr part;
+
+			memcpy(&part, bytes + elf.e_phoff + i * sizeof(part), sizeof(part));
+			whole = whole && part.p_filesz <= (size_t)status.st_size &&
+				part.p_offset <= (size_t)status.st_size - part.p_filesz;
+		}
+	}
+	munmap((void *)(uintptr_t)bytes, (size_t)status.st_size);
+	return whole ? 0 : fail(why, FAIL_INVALID, "object %s: want a whole shared object", path);
 }
 
 static int check_table(const struct p4k_program *program, const struct p4k_table_spec *table,
@@ -89,6 +121,10 @@ int object_load(struct object *object, const char *path, struct failure *why)
 	object->file = copy(path, why);
 	if (object->file < 0)
 		return -1;
+	if (check_whole(object->file, path, why) != 0) {
+		close(object->file);
+		return -1;
+	}
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", object->file);
 	object->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (!object->handle) {

@@ -3,6 +3,9 @@
 #include "p4k.h"
 
 static volatile uint8_t seen;
+#ifndef OVERREAD
+static volatile uint8_t *volatile nowhere;
+#endif
 
 static void process(const struct p4k_context *context, struct p4k_packet *packets, unsigned int n)
 {
@@ -11,7 +14,7 @@ static void process(const struct p4k_context *context, struct p4k_packet *packet
 #ifdef OVERREAD
 		seen = packets[i].data[packets[i].length];
 #else
-		*(volatile uint8_t *)16 = seen;
+		*nowhere = seen;
 #endif
 		packets[i].egress_port = packets[i].ingress_port;
 	}
