@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from p4kube_core.compiler.frontend import (
     ast,
+    checker_annotations,
     checker_codes,
     checker_declarations,
     checker_expressions,
+    checker_names,
     diagnostics,
 )
 from p4kube_core.compiler.frontend.checked import Checked
@@ -27,8 +29,10 @@ def check(program: ast.Program, sink: diagnostics.Diagnostics) -> Checked:
     top = Scope()
     ctx = Context(Checked(program), sink, checker_expressions.check, top, top)
     for node in program.declarations:
+        checker_annotations.check(ctx, getattr(node, "annotations", ()))
         checker_declarations.declaration(ctx, node)
     _check_main(ctx)
+    checker_names.check(ctx, program)
     if ctx.checked.main is None and not sink.has_errors:
         message = "the program has no `main`, so nothing of it is used"
         ctx.warn(checker_codes.MAIN, message, None)
@@ -37,6 +41,6 @@ def check(program: ast.Program, sink: diagnostics.Diagnostics) -> Checked:
 
 def _check_main(ctx: Context) -> None:
     for node in ctx.top.names.get("main", ()):
-        if not isinstance(node, ast.Instantiation):
+        if not isinstance(node, ast.Instantiation | ast.FunctionDeclaration):
             message = "`main` wants to be an instance of a package"
             ctx.error(checker_codes.MAIN, message, node.span)

@@ -165,6 +165,8 @@ def _settled(
         if any(p.optional and a is None for p, a in pairs):
             inference.found[variable] = types.DONT_CARE
             continue
+        if isinstance(signature.result, types.Parser | types.Control):
+            continue  # what the object is passed for tells
         message = f"{signature.name}: the type argument {variable} cannot be inferred"
         hint = f"write {signature.name}<...>(...)"
         ctx.error(checker_codes.TYPE_ARGUMENTS, message, span, hint)
@@ -196,6 +198,9 @@ def _bind(
     if argument is None:
         return Binding(bound, p.default, is_default=p.default is not None)
     what = f"parameter {p.name!r} of {signature.name}"
+    if target is types.DONT_CARE:
+        message = f"{what} has a type that cannot be inferred"
+        ctx.error(checker_codes.TYPE_ARGUMENTS, message, argument.span)
     if argument.value is None:
         if p.direction is not Direction.OUT and not (p.optional and signature.needs_known):
             message = f"{what}: `_` may stand for an out argument only"

@@ -92,11 +92,10 @@ def _check_constructor(
 
 def _body(ctx: Context, node: Block) -> None:
     if isinstance(node, ast.ParserDeclaration):
-        with ctx.at(Place.PARSER):
-            with ctx.nested():
-                for local in node.locals:
-                    _local(ctx, local)
-                checker_parsers.states(ctx, node)
+        with ctx.at(Place.PARSER), ctx.nested():
+            for local in node.locals:
+                _local(ctx, local)
+            checker_parsers.states(ctx, node)
         checker_warnings.parser(ctx, node)
     else:
         with ctx.nested(Place.CONTROL):

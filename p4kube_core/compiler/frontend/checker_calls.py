@@ -22,7 +22,7 @@ from p4kube_core.compiler.frontend import (
 )
 from p4kube_core.compiler.frontend.checked import Call, CallKind
 from p4kube_core.compiler.frontend.checker_arguments import Signature
-from p4kube_core.compiler.frontend.checker_context import Context, Place
+from p4kube_core.compiler.frontend.checker_context import Context, Place, has_annotation
 from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.frontend.types import Type
 
@@ -61,13 +61,14 @@ def call(ctx: Context, node: ast.Call) -> Type:
         ctx.note(node.function, ctx.checked.declaration_types[made.callee])  # type: ignore[index]
     warn_if_deprecated(ctx, made, node.span)
     _special(ctx, node, made)
-    if isinstance(made.result, types.Extern):
-        _keep_factory(ctx, node)
+    annotations = made.callee.annotations if isinstance(made.callee, ast.ExternFunction) else ()
+    if isinstance(made.result, types.Extern) or has_annotation(annotations, "pure"):
+        _keep_known(ctx, node)
     return made.result
 
 
-def _keep_factory(ctx: Context, node: ast.Call) -> None:
-    """A function that gives an extern object is called at compile time."""
+def _keep_known(ctx: Context, node: ast.Call) -> None:
+    """A pure function of known values, or one that gives an extern, is called at compile time."""
     if all(a.value is None or ctx.is_known(a.value) for a in node.arguments):
         ctx.checked.known.add(node)
 
@@ -94,17 +95,17 @@ def _signatures(ctx: Context, node: ast.Call) -> list[Signature]:
 
 
 def _named(ctx: Context, node: ast.NameExpression) -> list[Signature]:
-    found = (ctx.top if node.absolute else ctx.scope).find(node.name)
+    scope = ctx.top if node.absolute else ctx.scope
+    found = scope.find_finished(node.name, ctx.unfinished)
     if found is None:
         hint = diagnostics.did_you_mean(node.name, ctx.scope.visible())
         ctx.error(checker_codes.UNKNOWN_NAME, f"no {node.name!r} here", node.span, hint)
         return []
-    finished = [d for d in found if d not in ctx.unfinished]
-    if not finished:
+    if found[0] in ctx.unfinished:
         message = f"{node.name!r} calls itself"
         ctx.error(checker_codes.RECURSION, message, node.span)
         return []
-    signatures = checker_callees.of_name(ctx, node.name, finished)
+    signatures = checker_callees.of_name(ctx, node.name, found)
     if not signatures and ctx.checked.declaration_types.get(found[0]) is not types.UNKNOWN:
         message = f"wanted something to call, found {node.name!r}, which is none"
         ctx.error(checker_codes.WRONG_SORT, message, node.span)

@@ -5,6 +5,8 @@ Source: P4_16 specification v1.2.5, "Implicit casts", "Operations on structure-v
 
 from __future__ import annotations
 
+import dataclasses
+
 from p4kube_core.compiler.frontend import (
     ast,
     checker_codes,
@@ -14,7 +16,6 @@ from p4kube_core.compiler.frontend import (
 )
 from p4kube_core.compiler.frontend.checker_context import Context, count
 from p4kube_core.compiler.frontend.types import Type
-
 
 _FIXED = types.Bit | types.Int
 
@@ -154,6 +155,8 @@ def require(ctx: Context, node: ast.Expression, target: Type, what: str) -> bool
 
 
 def coerce(ctx: Context, node: ast.Expression, source: Type, target: Type, what: str) -> bool:
+    if isinstance(source, types.Parser | types.Control):
+        source = _specialise_block(ctx, node, source, target)
     if convertible(source, target):
         settle(ctx, node, source, target)
         return True
@@ -165,6 +168,41 @@ def coerce(ctx: Context, node: ast.Expression, source: Type, target: Type, what:
         message = f"{what} wants {target}, found {source}"
         ctx.error(checker_codes.WRONG_TYPE, message, node.span, hint)
     return False
+
+
+def _specialise_block(ctx: Context, node: ast.Expression, source: Type, target: Type) -> Type:
+    """Give a generic parser or control the type arguments that its place asks for."""
+    by = block_arguments(source, target)
+    made = ctx.checked.calls.get(node)
+    if not by or made is None:
+        return source
+    result = type_algebra.substitute(source, by)
+    arguments = tuple(type_algebra.substitute(a, by) for a in _arguments(result))
+    ctx.checked.calls[node] = dataclasses.replace(
+        made, type_arguments=arguments, result=result, receiver_type=result
+    )
+    return ctx.note(node, result)
+
+
+def _arguments(of: Type) -> tuple[Type, ...]:
+    return of.arguments if isinstance(of, types.Parser | types.Control) else ()
+
+
+def block_arguments(source: Type, target: Type) -> dict[types.TypeVar, Type]:
+    """Type arguments that a generic parser or control needs to be what is wanted.
+
+    Its parameters are bare type variables or structs of them, so matching by place is enough.
+    """
+    if not isinstance(source, types.Parser | types.Control) or not isinstance(
+        target, types.Parser | types.Control
+    ):
+        return {}
+    free = {a for a in source.arguments if isinstance(a, types.TypeVar) and a.owner == source.name}
+    return {
+        s.type: t.type
+        for s, t in zip(source.parameters, target.parameters, strict=False)
+        if isinstance(s.type, types.TypeVar) and s.type in free
+    }
 
 
 def _cast_hint(source: Type, target: Type) -> str | None:

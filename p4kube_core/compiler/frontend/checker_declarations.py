@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from p4kube_core.compiler.frontend import (
     ast,
+    checker_annotations,
     checker_blocks,
     checker_codes,
     checker_conversions,
@@ -97,6 +98,7 @@ def fields(ctx: Context, node: Fields) -> None:
 
 
 def _field(ctx: Context, node: ast.Field) -> types.Field:
+    checker_annotations.check(ctx, node.annotations)
     found = checker_types.resolve(ctx, node.type)
     ctx.checked.declaration_types[node] = found
     return types.Field(node.name, found, node)

@@ -144,7 +144,8 @@ _SETS = (ast.Mask, ast.Range, ast.DontCare, ast.DefaultKey)
 
 def _check_kind(ctx: Context, keyset: ast.Expression, key: Key) -> None:
     """A key's match kind decides which sets of values an entry may have."""
-    taken = _TAKES.get(key.match_kind, _SETS)
+    core = "ternary" in ctx.checked.match_kinds  # kinds without it are not those of core.p4
+    taken = _TAKES.get(key.match_kind, _SETS) if core else _SETS
     if isinstance(keyset, _SETS) and not isinstance(keyset, taken):
         message = f"a key of kind {key.match_kind} does not take {_describe(keyset)}"
         ctx.error(checker_codes.ENTRY, message, keyset.span)

@@ -92,7 +92,8 @@ def _leaf(ctx: Context, node: ast.Expression) -> Type:
 
 
 def name(ctx: Context, node: ast.NameExpression) -> Type:
-    found = (ctx.top if node.absolute else ctx.scope).find(node.name)
+    scope = ctx.top if node.absolute else ctx.scope
+    found = scope.find_finished(node.name, ctx.unfinished)
     if found is None:
         hint = diagnostics.did_you_mean(node.name, ctx.scope.visible())
         message = f"no {node.name!r} here"
@@ -208,6 +209,9 @@ def _settle_cast(ctx: Context, node: ast.Cast, source: Type, target: Type) -> No
     elif source in (types.DEFAULT, types.INVALID):
         checker_conversions.settle(ctx, node.operand, source, target)
     value = checker_values.converted(ctx.checked, node.operand)
+    if target is types.BOOL and source is types.INTEGER and value not in (0, 1):
+        message = "a cast to bool wants 0 or 1"
+        ctx.error(checker_codes.CAST, message, node.span)
     if value is not None:
         result = checker_values.cast(ctx.checked, value, target)
         if result is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from p4kube_core.compiler.frontend import (
     ast,
+    checker_annotations,
     checker_codes,
     checker_parameters,
     checker_statements,
@@ -57,6 +58,7 @@ def _result(ctx: Context, node: ast.Type) -> Type:
 
 def action(ctx: Context, node: ast.ActionDeclaration) -> None:
     """Check an action and make it visible."""
+    checker_annotations.check(ctx, node.annotations)
     parameters = checker_parameters.resolve(ctx, node.parameters, Callee.ACTION)
     of = types.Action(node.name, parameters, node)
     ctx.checked.declaration_types[node] = of
@@ -75,7 +77,7 @@ def action(ctx: Context, node: ast.ActionDeclaration) -> None:
 
 def _action_type(of: Type) -> bool:
     """Types of values that a control plane can give."""
-    return not isinstance(of, types.Tuple | types.List | types.Stack) and of not in (
+    return not isinstance(of, types.Tuple | types.List) and of not in (
         types.INTEGER,
         types.STRING,
     )
@@ -102,7 +104,20 @@ def extern_object(ctx: Context, node: ast.ExternObject) -> None:
         ctx.checked.declaration_types[node] = types.Extern(node.name, variables, node)
         for method in node.methods:
             _method(ctx, node, method)
+        _check_overloads(ctx, node)
     ctx.unfinished.discard(node)
+
+
+def _check_overloads(ctx: Context, node: ast.ExternObject) -> None:
+    """Two methods of one name differ in their parameters."""
+    seen: set[tuple[object, ...]] = set()
+    for method in node.methods:
+        parameters = ctx.checked.parameters_of(method)
+        form = (method.name, *((p.name, p.direction, p.type) for p in parameters))
+        if form in seen:
+            message = f"method {method.name!r} with these parameters is declared already"
+            ctx.error(checker_codes.DUPLICATE, message, method.name_span)
+        seen.add(form)
 
 
 def _method(ctx: Context, owner: ast.ExternObject, node: ast.ExternMethod) -> None:

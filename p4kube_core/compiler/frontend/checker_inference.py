@@ -72,6 +72,8 @@ class Inference:
             self.learn(w, g)
 
     def _bind(self, variable: TypeVar, given: Type) -> None:
+        if given in self.variables:
+            return
         held = self.found.get(variable)
         if held is None or held is types.DEFAULT:
             if given is not types.DONT_CARE:

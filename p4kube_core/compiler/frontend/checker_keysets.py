@@ -28,6 +28,14 @@ def check(ctx: Context, node: ast.Expression, wanted: Type, what: str) -> None:
         case ast.Range():
             if _pair(ctx, node, node.low, node.high, wanted, what):
                 _check_order(ctx, node)
+        case ast.ListExpression() if isinstance(wanted, types.Tuple | types.Sequence):
+            ctx.note(node, types.Set(wanted))
+            for element, of in zip(node.elements, wanted.elements, strict=False):
+                check(ctx, element, of, what)
+            if len(node.elements) != len(wanted.elements):
+                keys = count(len(wanted.elements), "key set")
+                message = f"{what} wants {keys}, found {len(node.elements)}"
+                ctx.error(checker_codes.SELECT, message, node.span)
         case ast.TupleKeyset():
             message = f"{what} wants one key set, found {len(node.elements)}"
             ctx.error(checker_codes.SELECT, message, node.span)
@@ -90,6 +98,14 @@ def parts(keyset: ast.Expression) -> tuple[ast.Expression, ...]:
             return (keyset.low, keyset.high)
         case _:
             return (keyset,)
+
+
+def require_plain(ctx: Context, keyset: ast.Expression, what: str) -> None:
+    """Report calls in a key set, and bounds and masks that are not known at compile time."""
+    if isinstance(keyset, ast.Mask | ast.Range):
+        require_known(ctx, keyset, what)
+    elif isinstance(keyset, ast.Call) and not ctx.is_known(keyset):
+        ctx.error(checker_codes.MISPLACED, f"{what} may not call anything", keyset.span)
 
 
 def require_known(ctx: Context, keyset: ast.Expression, what: str) -> None:

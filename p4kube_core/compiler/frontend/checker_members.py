@@ -172,7 +172,7 @@ def index(ctx: Context, node: ast.Index) -> Type:
 
 
 def _check_bounds(ctx: Context, node: ast.Index, value: int, size: int) -> bool:
-    if 0 <= value < size:
+    if 0 <= value < size or (size == 0 and isinstance(ctx.type_of(node.base), types.Stack)):
         return True
     message = f"an index into {size} elements wants 0 to {size - 1}, found {value}"
     ctx.error(checker_codes.BAD_VALUE, message, node.index.span)

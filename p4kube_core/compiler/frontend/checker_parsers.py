@@ -8,6 +8,7 @@ from __future__ import annotations
 from p4kube_core.compiler.frontend import (
     ast,
     checker_codes,
+    checker_inference,
     checker_keysets,
     checker_operators,
     checker_statements,
@@ -82,7 +83,7 @@ def _select(ctx: Context, node: ast.Select) -> None:
         for keyset, of in zip(keysets or (), wanted, strict=False):
             if keyset is not case.keyset or len(wanted) == 1:
                 checker_keysets.check(ctx, keyset, of, what)
-                checker_keysets.require_known(ctx, keyset, what)
+                checker_keysets.require_plain(ctx, keyset, what)
         if isinstance(case.keyset, ast.DontCare | ast.DefaultKey):
             all_taken = True
         _refer(ctx, case, case.state, case.state_span)
@@ -90,6 +91,8 @@ def _select(ctx: Context, node: ast.Select) -> None:
 
 def _selector(ctx: Context, node: ast.Expression) -> Type:
     found = ctx.type_of(node)
+    if isinstance(found, types.Sequence):
+        found = ctx.note(node, checker_inference.settled(found))
     if found is types.UNKNOWN or selectable(found):
         return found
     message = f"select wants numbers, booleans, enums or errors, found {found}"

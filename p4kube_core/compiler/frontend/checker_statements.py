@@ -136,7 +136,18 @@ def variable(ctx: Context, node: ast.VariableDeclaration) -> None:
         what = f"the initialiser of {node.name!r}"
         checker_conversions.require(ctx, node.value, found, what)
     ctx.checked.declaration_types[node] = found
+    _check_shadow(ctx, node)
     ctx.declare(node.name, node, node.name_span)
+
+
+def _check_shadow(ctx: Context, node: ast.VariableDeclaration) -> None:
+    """A variable in the body of a control or parser may not hide one of its parameters."""
+    if ctx.place not in (Place.APPLY, Place.STATE):
+        return
+    found = ctx.scope.find(node.name)
+    if found is not None and isinstance(found[0], ast.Parameter):
+        message = f"{node.name!r} hides a parameter of the same name"
+        ctx.error(checker_codes.DUPLICATE, message, node.name_span)
 
 
 def constant(ctx: Context, node: ast.ConstantDeclaration) -> None:

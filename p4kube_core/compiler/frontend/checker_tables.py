@@ -8,9 +8,11 @@ from __future__ import annotations
 from p4kube_core.compiler.frontend import (
     ast,
     checker_actions,
+    checker_annotations,
     checker_codes,
     checker_conversions,
     checker_entries,
+    checker_names,
     checker_operators,
     diagnostics,
     types,
@@ -22,6 +24,7 @@ from p4kube_core.compiler.frontend.types import Type
 
 def table(ctx: Context, node: ast.TableDeclaration) -> None:
     """Check a table and make it visible."""
+    checker_annotations.check(ctx, node.annotations)
     of = types.Table(node.name, node)
     ctx.checked.declaration_types[node] = of
     _check_repeated(ctx, node)
@@ -72,17 +75,15 @@ def _check_order(ctx: Context, node: ast.TableDeclaration) -> None:
     """Entries stand after key and actions; so does the default action after the actions."""
     before: set[type] = set()
     for p in node.properties:
-        if isinstance(p, ast.EntriesProperty):
-            if node.keys and ast.KeyProperty not in before:
-                message = "entries want to stand after the key of their table"
-                ctx.error(checker_codes.TABLE, message, p.span)
-            if node.actions and ast.ActionsProperty not in before:
-                message = "entries want to stand after the actions of their table"
-                ctx.error(checker_codes.TABLE, message, p.span)
-        elif isinstance(p, ast.ValueProperty) and p.name == "default_action":
-            if node.actions and ast.ActionsProperty not in before:
-                message = "the default action wants to stand after the actions of its table"
-                ctx.error(checker_codes.TABLE, message, p.span)
+        is_entries = isinstance(p, ast.EntriesProperty)
+        is_default = isinstance(p, ast.ValueProperty) and p.name == "default_action"
+        what = "entries want" if is_entries else "the default action wants"
+        if is_entries and node.keys and ast.KeyProperty not in before:
+            message = f"{what} to stand after the key of the table"
+            ctx.error(checker_codes.TABLE, message, p.span)
+        if (is_entries or is_default) and node.actions and ast.ActionsProperty not in before:
+            message = f"{what} to stand after the actions of the table"
+            ctx.error(checker_codes.TABLE, message, p.span)
         before.add(type(p))
 
 
@@ -126,10 +127,7 @@ def key_name(node: ast.TableKey) -> str:
 
     Source: P4_16 specification v1.2.5, "Control plane names", section "Keys".
     """
-    for a in node.annotations:
-        if a.name == "name":
-            return "".join(t.text.strip('"') for t in a.tokens or ())
-    return expression_name(node.expression)
+    return checker_names.given_name(node.annotations) or expression_name(node.expression)
 
 
 def expression_name(node: ast.Expression) -> str:
@@ -192,8 +190,9 @@ def _default(ctx: Context, node: ast.TableDeclaration, uses: list[ActionUse]) ->
 
 def _check_no_action(ctx: Context, node: ast.TableDeclaration) -> None:
     """A table without default action runs core.p4's NoAction on a miss."""
-    found = (ctx.top.find("NoAction") or [None])[0]
-    if not isinstance(found, ast.ActionDeclaration) or found.parameters:
+    found = ctx.top.find("NoAction")
+    action = found[0] if found else None
+    if not isinstance(action, ast.ActionDeclaration) or action.parameters:
         message = f"table {node.name!r} wants a default action, or core.p4's NoAction"
         ctx.error(checker_codes.TABLE, message, node.name_span, "#include <core.p4>")
 

@@ -214,7 +214,7 @@ def specialize(
         message = f"{base} wants {count(len(wanted), 'type argument')}, found {len(arguments)}"
         return ctx.fault(checker_codes.TYPE_ARGUMENTS, message, node.span)
     for argument, written in zip(arguments, node.arguments, strict=True):
-        if not legal_argument(argument):
+        if not legal_argument(base, argument):
             message = f"{argument} may not be a type argument"
             return ctx.fault(checker_codes.ILLEGAL_TYPE, message, written.span)
     if any(_contains(a, base) for a in arguments):
@@ -231,7 +231,9 @@ def _contains(of: Type, base: Type) -> bool:
     return same_kind or any(_contains(a, base) for a in arguments)
 
 
-def legal_argument(of: Type) -> bool:
+def legal_argument(base: Type, of: Type) -> bool:
+    if isinstance(base, types.Extern) and isinstance(of, types.Parser | types.Control):
+        return False
     return not isinstance(of, types.Package | types.Table | types.Action | types.Function)
 
 

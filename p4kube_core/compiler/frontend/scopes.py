@@ -39,6 +39,24 @@ class Scope:
             scope = scope.parent
         return None
 
+    def find_finished(
+        self, name: str, unfinished: set[AnyDeclaration]
+    ) -> list[AnyDeclaration] | None:
+        """Like `find`, but past declarations that are still being read, unless only they are left.
+
+        So an action may call a function of its own name that stands further out.
+        """
+        first = self.find(name)
+        if first is None or not unfinished:
+            return first
+        scope: Scope | None = self
+        while scope is not None:
+            finished = [d for d in scope.names.get(name, ()) if d not in unfinished]
+            if finished:
+                return finished
+            scope = scope.parent
+        return first
+
     def declare(self, name: str, declaration: AnyDeclaration) -> AnyDeclaration | None:
         """Add a name, or give the earlier declaration that stands in its way."""
         held = self.names.get(name)
