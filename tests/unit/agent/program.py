@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 RUNTIME = ROOT / "p4kube_core/dataplane/dpdk/runtime"
 
 NO_ACTION, FORWARD, DROP, REWRITE, DENY, MARK = (0x01000000 + n for n in range(1, 7))
-HOSTS, ROUTES, ACL, FIXED, ALWAYS, WIDE = (0x02000000 + n for n in range(1, 7))
+HOSTS, ROUTES, ACL, FIXED, WIDE, ALWAYS = (0x02000000 + n for n in range(1, 7))
 PORTS = 0x12000001
 HOSTS_COUNTER, ACL_COUNTER = 0x13000001, 0x13000002
 
@@ -104,9 +104,8 @@ TABLES = (
         data_bytes=2,
         entries=(bytes.fromhex("01 0001 0007"), bytes.fromhex("02 0000 0000")),
     ),
-    _table(4, ALWAYS, "ingress.always", "exact", 1, actions=(0, 1), data_bytes=2),
     _table(
-        5,
+        4,
         WIDE,
         "ingress.wide",
         "exact",
@@ -116,6 +115,7 @@ TABLES = (
         data_bytes=2,
         entries=(bytes(15) + b"\x09" + bytes.fromhex("0001 0009"),),
     ),
+    _table(5, ALWAYS, "ingress.always", "exact", 1, actions=(0, 1), data_bytes=2),
 )
 COUNTERS = (
     Counter(0, HOSTS_COUNTER, "ingress.hosts_hits", "both", 4096, 0),
@@ -185,9 +185,7 @@ def config(held: Manifest | None = None, object_: bytes | None = None, cookie: i
     """A ForwardingPipelineConfig; its object is what the fake data plane loads, unless given."""
     held = held or manifest()
     info = p4info(held)
-    made = artifact.Artifact(
-        held, info.SerializeToString(), "/* */", object_ or fake_object(held)
-    )
+    made = artifact.Artifact(held, info.SerializeToString(), "/* */", object_ or fake_object(held))
     message = protos.p4runtime.ForwardingPipelineConfig()
     message.p4info.CopyFrom(info)
     message.p4_device_config = artifact.pack(made)
