@@ -32,7 +32,7 @@ _JOINED: Final = frozenset({_Op.LOGICAL_AND, _Op.LOGICAL_OR, _Op.OR, _Op.AND, _O
 @final
 @dataclass(frozen=True, slots=True)
 class Text:
-    """C, and what stands at its top: an operator of two operands, `-` for one, or nothing."""
+    """C, and what stands at its top: an operator, `cast`, or nothing."""
 
     c: str
     top: str = ""
@@ -40,12 +40,12 @@ class Text:
     @property
     def closed(self) -> str:
         """Fit to be an operand of anything with one operand, or a cast's."""
-        return f"({self.c})" if self.top else self.c
+        return f"({self.c})" if self.top not in ("", "cast") else self.c
 
     @property
     def operand(self) -> str:
         """Fit to be an operand of two."""
-        return f"({self.c})" if self.top not in ("", "-") else self.c
+        return f"({self.c})" if self.top not in ("", "cast") else self.c
 
 
 def _binary(left: Text, op: str, right: Text, joins: bool = False) -> Text:
@@ -64,7 +64,9 @@ def _call(name: str, *arguments: str) -> Text:
 
 
 def cast(c_type: str, text: Text) -> Text:
-    return Text(f"({c_type}){text.closed}", "-")
+    if text.top == "cast" and text.c.startswith(f"({c_type})"):
+        return text
+    return Text(f"({c_type}){text.closed}", "cast")
 
 
 @final

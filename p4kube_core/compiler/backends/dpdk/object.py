@@ -80,7 +80,9 @@ def _command(toolchain: Toolchain) -> tuple[str, ...]:
             f"error[P4K0590]: want a C compiler to make the object, found no {name!r} on PATH: "
             "install gcc, or name another in CC"
         )
-    native = ("-march=native",) if toolchain.native else ()
+    # Without popcnt the look-up of prefixes would call a library; DPDK wants these processors too.
+    baseline = ("-march=x86-64-v2",) if platform.machine() == "x86_64" else ()
+    native = ("-march=native",) if toolchain.native else baseline
     return (found, *arguments, *FLAGS, *native, f"-I{RUNTIME}")
 
 

@@ -1,0 +1,185 @@
+"""Runs compiled programs without DPDK: the C harness from Python."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from p4kube_core.compiler.backends.dpdk import object as objects
+
+HERE: Final = Path(__file__).parent
+RUNTIME: Final = objects.RUNTIME
+DROPPED: Final = 0xFFFF
+HEADROOM: Final = 128
+_ROOM: Final = 65536
+
+CC: Final = ("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{RUNTIME}", f"-I{HERE}")
+PROGRAM_FLAGS: Final = ("-fPIC", "-shared", "-march=x86-64-v2")
+SANITIZED: Final = (
+    "-O1",
+    "-g",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+)
+
+
+def runtime_sources() -> list[str]:
+    return [str(path) for path in sorted(RUNTIME.glob("p4k_*.c"))]
+
+
+def run(command: Sequence[str]) -> str:
+    """Run to the end; what it said, or an assertion with it."""
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(command[:3])} ...\n{done.stdout}"
+    return done.stdout
+
+
+@functools.cache
+def directory() -> Path:
+    """Of this test run; objects in it are never overwritten, since dlopen knows them by path."""
+    kept = tempfile.TemporaryDirectory(prefix="p4kube-program-")
+    _KEPT.append(kept)
+    return Path(kept.name)
+
+
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    made = directory() / "libharness.so"
+    sources = [str(HERE / "harness.c"), *runtime_sources()]
+    run([*CC, "-O2", "-fPIC", "-shared", "-march=x86-64-v2", *sources, "-ldl", "-o", str(made)])
+    loaded = ctypes.CDLL(str(made))
+    loaded.harness_open.restype = ctypes.c_void_p
+    loaded.harness_open.argtypes = [ctypes.c_char_p]
+    loaded.harness_free.argtypes = [ctypes.c_void_p]
+    loaded.harness_insert.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_char_p]
+    loaded.harness_set_default.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_uint,
+        ctypes.c_uint16,
+        ctypes.c_char_p,
+    ]
+    for name in ("harness_drops", "harness_packets", "harness_bytes"):
+        getattr(loaded, name).restype = ctypes.c_uint64
+    loaded.harness_drops.argtypes = [ctypes.c_void_p, ctypes.c_uint]
+    loaded.harness_packets.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint32]
+    loaded.harness_bytes.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint32]
+    loaded.harness_slot.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_char_p]
+    loaded.harness_slot.restype = ctypes.c_uint32
+    loaded.harness_run.restype = ctypes.c_uint
+    loaded.harness_run.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_uint,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.c_uint32,
+        ctypes.c_uint32,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.POINTER(ctypes.c_uint32),
+    ]
+    loaded.harness_time.restype = ctypes.c_double
+    loaded.harness_time.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_uint,
+        ctypes.c_void_p,
+        ctypes.c_uint32,
+        ctypes.c_uint32,
+        ctypes.c_uint32,
+        ctypes.c_uint,
+    ]
+    return loaded
+
+
+def build(c: str, flags: tuple[str, ...]) -> Path:
+    """A shared object of generated C, warnings being errors."""
+    name = hashlib.sha256(repr((c, flags)).encode()).hexdigest()[:32]
+    source, made = directory() / f"{name}.c", directory() / f"{name}.so"
+    if not made.exists():
+        source.write_text(c)
+        run([*CC, *PROGRAM_FLAGS, *flags, str(source), "-o", str(made)])
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """What became of a packet."""
+
+    port: int
+    data: bytes
+
+    @property
+    def dropped(self) -> bool:
+        return self.port == DROPPED
+
+
+class Program:
+    """One loaded program with tables of its own."""
+
+    _harness: int | None = None
+
+    def __init__(self, c: str, flags: tuple[str, ...] = ("-O3",)) -> None:
+        self._library = library()
+        self._harness = self._library.harness_open(str(build(c, flags)).encode())
+        assert self._harness
+
+    def close(self) -> None:
+        if self._harness:
+            self._library.harness_free(self._harness)
+            self._harness = None
+
+    def __del__(self) -> None:
+        self.close()
+
+    def insert(self, table: int, record: bytes) -> int:
+        result: int = self._library.harness_insert(self._harness, table, record)
+        return result
+
+    def set_default(self, table: int, action: int, data: bytes) -> int:
+        result: int = self._library.harness_set_default(self._harness, table, action, data)
+        return result
+
+    def drops(self) -> dict[str, int]:
+        """Those that are not zero, by reason."""
+        reasons = ("malformed", "ingress", "egress", "no_room")
+        counts = (self._library.harness_drops(self._harness, i) for i in range(len(reasons)))
+        return {reason: n for reason, n in zip(reasons, counts, strict=True) if n}
+
+    def counter(self, counter: int, index: int) -> tuple[int, int]:
+        """Packets and bytes."""
+        packets: int = self._library.harness_packets(self._harness, counter, index)
+        size: int = self._library.harness_bytes(self._harness, counter, index)
+        return packets, size
+
+    def slot(self, table: int, record: bytes) -> int:
+        slot: int = self._library.harness_slot(self._harness, table, record)
+        return slot
+
+    def send(self, data: bytes, port: int = 1, headroom: int = HEADROOM, tailroom: int = 0) -> Out:
+        out = ctypes.create_string_buffer(_ROOM)
+        length = ctypes.c_uint32()
+        egress = self._library.harness_run(
+            self._harness, port, data, len(data), headroom, tailroom, out, _ROOM, length
+        )
+        return Out(egress, out.raw[: length.value])
+
+    def time_ns(self, packets: Sequence[bytes], bursts: int = 20000, port: int = 1) -> float:
+        """Nanoseconds a packet; the packets are of one length and are changed over and over."""
+        stride = (len(packets[0]) + 127) // 128 * 128
+        memory = ctypes.create_string_buffer(b"".join(p.ljust(stride, b"\0") for p in packets))
+        ns: float = self._library.harness_time(
+            self._harness, port, memory, len(packets[0]), stride, len(packets), bursts
+        )
+        return ns
