@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.dataplane.daemon import conftest, dataplane, hosts
+from tests.dataplane.daemon import conftest, dataplane, hosts, waiting
 
 Pair = tuple[hosts.Host, hosts.Host]
 
@@ -45,14 +44,6 @@ def exchange(pair: Pair, address: str, *arguments: str) -> None:
         server.kill()
         server.wait()
         server.stdout.close()  # type: ignore[union-attr]
-
-
-def wait_for(ask: Callable[[], list[str]], patience_s: float = 10) -> list[str]:
-    """The first answer that is not empty."""
-    give_up = time.monotonic() + patience_s
-    while not (answer := ask()) and time.monotonic() < give_up:
-        time.sleep(0.01)
-    return answer
 
 
 def assert_no_drops(dp: dataplane.Dataplane) -> None:
@@ -103,7 +94,7 @@ def test_vlan_tags_are_seen_and_kept(
     dp.call("wire", device=1, port=1, name="p1")
     dp.rings(1, 2)
     assert pair[0].peer("raw", "eth0", frame).wait(30) == 0
-    assert wait_for(lambda: [p.hex() for p in dp.collect("r2") if p[:6] == b"\xff" * 6]) == [frame]
+    assert waiting.until(lambda: [p.hex() for p in dp.collect("r2") if p[:6] == b"\xff" * 6]) == [frame]
     dp.inject("r2", bytes.fromhex(frame))
     assert dp.ports()["p1"]["tx_packets"] == 1
 

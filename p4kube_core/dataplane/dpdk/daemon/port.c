@@ -15,7 +15,7 @@ struct port_list ports = LIST_HEAD_INITIALIZER(ports);
 static unsigned int next_worker;
 
 static const struct port_kind *const kinds[] = {
-	&packet_kind, &tap_kind, &ring_kind,
+	&packet_kind, &tap_kind, &vhost_kind, &ring_kind, &ethdev_kind,
 };
 
 const char *port_drop_name(enum port_drop reason)
@@ -23,7 +23,7 @@ const char *port_drop_name(enum port_drop reason)
 	static const char *const names[DROPS] = {
 		[DROP_NO_DEVICE] = "no_device",	  [DROP_NO_MBUF] = "no_mbuf",
 		[DROP_OVERSIZED] = "oversized",	  [DROP_MALFORMED] = "malformed_offload",
-		[DROP_FRAGMENTED] = "fragmented", [DROP_NO_LINK] = "no_link",
+[DROP_NO_LINK] = "no_link",
 		[DROP_RX_FULL] = "rx_full",	  [DROP_TX_FULL] = "tx_full",	  [DROP_TX_ERROR] = "tx_error",
 	};
 

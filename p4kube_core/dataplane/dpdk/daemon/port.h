@@ -19,7 +19,6 @@ enum port_drop {
 	DROP_NO_MBUF,	 /* received while every packet buffer was taken */
 	DROP_OVERSIZED,	 /* longer than a buffer, or than the interface takes */
 	DROP_MALFORMED,	 /* the interface's own words on checksum or segments make no sense */
-	DROP_FRAGMENTED, /* received in pieces that do not fit into one buffer */
 	DROP_NO_LINK,	 /* to be sent while nobody is there to take it */
 	DROP_RX_FULL,	 /* received faster than the workers take it; counted by the other side */
 	DROP_TX_FULL,	 /* to be sent faster than the other side takes it */

@@ -128,7 +128,7 @@ static void run(struct worker *self, const struct wiring *current, const struct 
 		if (likely(packet_from_mbuf(&packets[kept], mbufs[i], lane->p4_port)))
 			mbufs[kept++] = mbufs[i];
 		else
-			port_drop(tally, DROP_FRAGMENTED, &mbufs[i], 1);
+			port_drop(tally, DROP_OVERSIZED, &mbufs[i], 1);
 	}
 	run->context.now_ns = now_ns();
 	run->packets += kept;
