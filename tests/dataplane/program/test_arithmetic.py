@@ -10,6 +10,7 @@ import pytest
 from p4kube_core.compiler.backends.dpdk import program as programs
 from p4kube_core.compiler.backends.dpdk import unit
 from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
 from tests.dataplane.program import harness
@@ -138,9 +139,9 @@ def calculator(widths: list[int], expressions: list[ex.Expression]) -> str:
     results = padded(
         "results_t", [types.Member(f"r{i}", e.type) for i, e in enumerate(expressions)]
     )
-    given = h.ir.Variable("given", operands, h.SPAN)
-    answer = h.ir.Variable("answer", results, h.SPAN)
-    variables = [h.ir.Variable(name, of, h.SPAN) for name, of in inputs]
+    given = ir.Variable("given", operands, h.SPAN)
+    answer = ir.Variable("answer", results, h.SPAN)
+    variables = [ir.Variable(name, of, h.SPAN) for name, of in inputs]
     body: list[st.Statement] = [h.assign(h.path(v), h.path(given, v.name)) for v in variables]
     body.append(st.SetValid(h.SPAN, h.path(answer), True))
     body += [h.assign(h.path(answer, f"r{i}"), e) for i, e in enumerate(expressions)]

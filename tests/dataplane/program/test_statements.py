@@ -73,7 +73,7 @@ def ipv4(target: int, ttl: int = 64, payload: bytes = b"payload") -> bytes:
 
 
 def checksum_holds(packet: bytes) -> bool:
-    total = sum(struct.unpack(">10H", packet[14:34]))
+    total: int = sum(struct.unpack(">10H", packet[14:34]))
     return (total & 0xFFFF) + (total >> 16) == 0xFFFF
 
 
