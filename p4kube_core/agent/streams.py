@@ -49,6 +49,7 @@ class _Stream:
         self.number = number
         self.seat: Seat | None = None
         self.outbox: asyncio.Queue[Any] = asyncio.Queue()
+        self.ended: asyncio.Future[None] = asyncio.Future()  # set when its device is removed
 
 
 @final
@@ -66,13 +67,17 @@ class Streams:
         stream = _Stream(next(self._numbers))
         self._streams[stream.number] = stream
         sender = asyncio.create_task(_send_all(stream, context))
+        receiver = asyncio.create_task(self._receive_all(stream, requests))
         try:
-            async for request in requests:
-                await self._receive(stream, request)
+            await asyncio.wait((receiver, stream.ended), return_when=asyncio.FIRST_COMPLETED)
+            if stream.ended.done():
+                raise Refusal(NOT_FOUND, "the device was removed")
+            await receiver
         except Refusal as refusal:
             sender.cancel()
             await context.abort(_status(refusal.code), refusal.message)
         finally:
+            receiver.cancel()
             sender.cancel()
             del self._streams[stream.number]
             await asyncio.shield(self._leave(stream))
@@ -111,11 +116,15 @@ class Streams:
         """End the streams of a device that was taken away, and what was known of its roles."""
         for stream in self._streams.values():
             if stream.seat is not None and stream.seat[0] == device_id:
-                stream.outbox.put_nowait(None)
+                stream.ended.cancel()
         for seat in [seat for seat in self._offices if seat[0] == device_id]:
             del self._offices[seat]
 
     # --- one message
+
+    async def _receive_all(self, stream: _Stream, requests: AsyncIterator[Any]) -> None:
+        async for request in requests:
+            await self._receive(stream, request)
 
     async def _receive(self, stream: _Stream, request: Any) -> None:
         match request.WhichOneof("update"):
@@ -235,11 +244,7 @@ def _not_primary(election: Election, given: int | None) -> str:
 
 async def _send_all(stream: _Stream, context: Any) -> None:
     while True:
-        message = await stream.outbox.get()
-        if message is None:
-            context.cancel()
-            return
-        await context.write(message)
+        await context.write(await stream.outbox.get())
 
 
 def _status(code: int) -> grpc.StatusCode:
