@@ -11,7 +11,15 @@ from p4kube_core import protos
 from p4kube_core.compiler.frontend import ast, types
 from p4kube_core.compiler.frontend.checked import Checked
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
-from p4kube_core.compiler.p4info import architectures, externs, notes, objects, tables, values
+from p4kube_core.compiler.p4info import (
+    architectures,
+    externs,
+    finder,
+    notes,
+    objects,
+    tables,
+    values,
+)
 from p4kube_core.compiler.p4info.context import Context
 from p4kube_core.compiler.p4info.ids import Ids
 from p4kube_core.compiler.p4info.typespecs import (
@@ -34,7 +42,7 @@ def build(checked: Checked, architecture: str, diagnostics: Diagnostics) -> Any:
         A p4.config.v1.P4Info; what could not be described is in the diagnostics.
     """
     message = protos.p4info.P4Info()
-    found = objects.find(checked)
+    found = finder.find(checked)
     context = Context(
         checked=checked,
         vocabulary=architectures.OF[architecture],

@@ -28,6 +28,8 @@ def announce(context: Context) -> None:
 def _kind(context: Context, found: ExternObject) -> int | None:
     """The prefix of its id; None for an extern that the control plane does not see."""
     words, kinds = context.vocabulary, context.kinds
+    if isinstance(found.node, ast.Instantiation) and _written_name(found.node) != found.type.name:
+        return None  # p4c does not see through a typedef here
     by_type = {
         words.counter: kinds.COUNTER,
         words.direct_counter: kinds.DIRECT_COUNTER,
@@ -44,9 +46,19 @@ def _kind(context: Context, found: ExternObject) -> int | None:
     return found_kind
 
 
+def _written_name(node: ast.Instantiation) -> str | None:
+    match node.type:
+        case ast.NamedType(name=name) | ast.SpecializedType(base=ast.NamedType(name=name)):
+            return name
+        case _:
+            return None
+
+
 def add_extern(context: Context, found: ExternObject) -> None:
     """An instance of its own; direct counters and meters come with their tables."""
     words = context.vocabulary
+    if _kind(context, found) is None:
+        return
     match found.type.name:
         case words.counter:
             added = context.message.counters.add()
@@ -161,8 +173,8 @@ def _instance(context: Context, table: TableObject, property_: str) -> ExternObj
         target = context.checked.use(found.expression)
     candidates = [
         extern
-        for (node_id, block), extern in context.objects.by_node.items()
-        if node_id == id(target) and f"{table.block}.".startswith(f"{block}." if block else "")
+        for (node, block), extern in context.objects.by_node.items()
+        if node is target and f"{table.block}.".startswith(f"{block}." if block else "")
     ]
     return max(candidates, key=lambda extern: len(extern.name), default=None)
 

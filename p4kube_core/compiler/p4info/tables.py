@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from p4kube_core import protos
-from p4kube_core.compiler.frontend import ast, types
+from p4kube_core.compiler.frontend import types
 from p4kube_core.compiler.frontend.checked import ActionUse, EnumValue, ErrorValue, Key
-from p4kube_core.compiler.p4info import externs, notes, objects, values
+from p4kube_core.compiler.p4info import externs, keynames, notes, objects, values
 from p4kube_core.compiler.p4info.context import CODE, Context
 from p4kube_core.compiler.p4info.objects import ActionObject, TableObject
 from p4kube_core.compiler.p4info.typespecs import external_name, new_type_name, padded, width_of
@@ -83,14 +83,9 @@ def _action_id(context: Context, found: TableObject, use: ActionUse) -> int | No
 
 
 def _set_default(context: Context, found: TableObject, added: Any) -> None:
-    use = found.table.default_action
-    if use is None:
-        no_action = objects.no_action_of(context.checked)
-        if no_action is None:
-            return
-        use = ActionUse(ast.NameExpression(no_action.span, "NoAction"), no_action, ())
-    id_ = _action_id(context, found, use)
-    if id_ is None:
+    use = found.table.default_action or objects.no_action_use(context.checked)
+    id_ = _action_id(context, found, use) if use is not None else None
+    if use is None or id_ is None:
         return
     if found.table.default_is_const:
         added.const_default_action_id = id_
@@ -135,11 +130,10 @@ def _add_reference(context: Context, found: TableObject, added: Any, use: Action
 
 def _add_no_action(context: Context, found: TableObject, added: Any) -> None:
     """A table that names no default action has NoAction, which entries may then not use."""
-    no_action = objects.no_action_of(context.checked)
-    if no_action is None or any(use.action is no_action for use in found.table.actions):
+    no_action = objects.no_action_use(context.checked)
+    if no_action is None or any(u.action is no_action.action for u in found.table.actions):
         return
-    use = ActionUse(ast.NameExpression(no_action.span, "NoAction"), no_action, ())
-    id_ = _action_id(context, found, use)
+    id_ = _action_id(context, found, no_action)
     if id_ is not None:
         scope = protos.p4info.ActionRef.DEFAULT_ONLY
         added.action_refs.add(id=id_, scope=scope, annotations=["@defaultonly"])
@@ -156,7 +150,9 @@ def _add_keys(context: Context, found: TableObject, added: Any) -> None:
 
 def _add_key(context: Context, found: TableObject, added: Any, key: Key, id_: int) -> None:
     of = found.scope.type(key.type)
-    field = added.match_fields.add(id=id_, name=key.name, bitwidth=width_of(of))
+    field = added.match_fields.add(
+        id=id_, name=keynames.key_name(context.checked, key), bitwidth=width_of(of)
+    )
     notes.add_annotations(field, key.node.annotations)
     notes.add_documentation(field, key.node.annotations)
     set_match_type(field, key.match_kind)

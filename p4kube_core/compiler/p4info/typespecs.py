@@ -67,7 +67,14 @@ def new_type_name(type_: types.Type) -> str | None:
 def external_name(type_: Any) -> str:
     declaration = type_.declaration
     given = notes.external_name(type_.name, declaration.annotations if declaration else ())
-    return given.removeprefix(".")
+    name = given.removeprefix(".")
+    return "_".join([name, *map(_mangled, getattr(type_, "arguments", ()))])
+
+
+def _mangled(argument: types.Type) -> str:
+    """A type argument within the name that p4c gives a specialised type."""
+    text = str(argument)
+    return "".join(c for c in text if c.isalnum() or c == "_")
 
 
 @final
