@@ -256,7 +256,6 @@ class Packer:
     def describe_entry(self, identity: bytes) -> str:
         """The key as people read it, for messages."""
         key = int.from_bytes(identity[: self.key_bytes], "big")
-        parts = [f"{f.name}={key >> f.shift & f.most:#x}" for f in self._fields.values()]
         if self.kind == "ternary":
             mask = int.from_bytes(identity[self.key_bytes : 2 * self.key_bytes], "big")
             parts = [
@@ -264,9 +263,12 @@ class Packer:
                 for f in self._fields.values()
                 if mask >> f.shift & f.most
             ]
-            parts.append(f"priority {int.from_bytes(identity[-4:], 'big')}")
-        elif self.kind == "lpm":
-            parts[-1] += f"/{int.from_bytes(identity[-2:], 'big') - self._lpm_base}"
+            return ", ".join([*parts, f"priority {int.from_bytes(identity[-4:], 'big')}"])
+        prefix = int.from_bytes(identity[-2:], "big") - self._lpm_base
+        parts = [
+            f"{f.name}={key >> f.shift & f.most:#x}" + f"/{prefix}" * (f.match == "lpm")
+            for f in self._fields.values()
+        ]
         return ", ".join(parts)
 
     def _masked(self, field: Field, match: Any) -> tuple[int, int, int]:
