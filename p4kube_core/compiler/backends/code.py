@@ -69,6 +69,8 @@ class Code:
         place = span.source.presumed_place(span.start)
         if place == self._place:
             return
+        if self._lines and self._lines[-1].startswith("#line "):
+            self._lines.pop()  # nothing came of that place
         name = place[0].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         self._lines.append(f'#line {place[1]} "{name}"')
         self._place = place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -49,13 +49,6 @@ def word(leaves: Sequence[Leaf], start_bits: int, size_bits: int) -> expressions
     if len(terms) == 1:
         return terms[0]
     return expressions.Text(" | ".join(t.operand for t in terms), "|")
-
-
-def words(leaves: Sequence[Leaf], size_bits: int) -> Iterator[expressions.Text]:
-    """All words of that size, the last one filled up with zero bits behind."""
-    total = max((leaf.end_bits for leaf in leaves), default=0)
-    for start in range(0, total, size_bits):
-        yield word(leaves, start, size_bits)
 
 
 def _term(leaf: Leaf, start: int, end: int) -> expressions.Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from p4kube_core import errors
@@ -54,8 +54,8 @@ def _checksum(unit: Unit, leaves: tuple[joined.Leaf, ...], payload: bool) -> str
     code.line("uint64_t sum = 0;")
     code.line()
     # Words of 32 bits have the same sum as those of 16, once folded.
-    for word in joined.words(leaves, 32):
-        code.line(f"sum += {word.c};")
+    for start, size in _summands(leaves):
+        code.line(f"sum += {joined.word(leaves, start, size).c};")
     if payload:
         rest = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
         total = f"p4k_sum({rest})"
@@ -64,6 +64,17 @@ def _checksum(unit: Unit, leaves: tuple[joined.Leaf, ...], payload: bool) -> str
             total = f"p4k_swap(p4k_fold({total}))"
         code.line(f"sum += {total};")
     return "(uint16_t)~p4k_fold(sum)"
+
+
+def _summands(leaves: tuple[joined.Leaf, ...]) -> Iterator[tuple[int, int]]:
+    """Stretches of 16 or 32 bits, in a way that cuts few values; the last may reach beyond all."""
+    total = _total_bits(leaves)
+    ends = {leaf.end_bits for leaf in leaves}
+    start = 0
+    while start < total:
+        size = 16 if start + 16 in ends and start + 32 not in ends else 32
+        yield start, size
+        start += size
 
 
 def _identity(leaves: tuple[joined.Leaf, ...]) -> str:

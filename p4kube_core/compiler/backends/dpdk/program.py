@@ -20,6 +20,8 @@ from p4kube_core.compiler.ir import types
 
 _DROP_PORT: Final = 511  # v1model's egress_spec of a packet that is to be dropped
 
+_MICROSECONDS: Final = "context->now_ns / 1000 & p4k_mask(48)"
+
 _BLOCKS = (
     ir.Role.VERIFY_CHECKSUM,
     ir.Role.INGRESS,
@@ -167,7 +169,7 @@ def _start(of: unit.Unit) -> None:
     given = {
         "ingress_port": "packet->ingress_port",
         "packet_length": "packet->length",
-        "ingress_global_timestamp": "context->now_ns / 1000",
+        "ingress_global_timestamp": _MICROSECONDS,
         "enq_timestamp": "(uint32_t)(context->now_ns / 1000)",
     }
     for name, value in given.items():
@@ -224,7 +226,7 @@ def _leave_ingress(of: unit.Unit, port: str | None) -> None:
         code.line(f"{egress} = {port};")
     timestamp = _text(of, "egress_global_timestamp")
     if timestamp is not None:
-        code.line(f"{timestamp} = context->now_ns / 1000;")
+        code.line(f"{timestamp} = {_MICROSECONDS};")
 
 
 def _drop_if(of: unit.Unit, condition: str, reason: str) -> None:

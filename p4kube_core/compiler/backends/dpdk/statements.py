@@ -59,8 +59,7 @@ class Writer:
             case st.Switch():
                 self._switch(of)
             case st.Block():
-                self.body(of.body)
-                self._end(of.label)
+                self._block(of)
             case st.Loop():
                 self._loop(of)
             case st.Leave():
@@ -222,6 +221,13 @@ class Writer:
         self.body(of.otherwise)
         code.close()
         code.close()
+
+    def _block(self, of: st.Block) -> None:
+        body = of.body
+        while body and isinstance(last := body[-1], st.Leave) and last.label == of.label:
+            body = body[:-1]  # it would jump to where it stands
+        self.body(body)
+        self._end(of.label)
 
     def _loop(self, of: st.Loop) -> None:
         code = self.unit.code
