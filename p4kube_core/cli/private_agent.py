@@ -16,7 +16,6 @@ from p4kube_core import errors
 from p4kube_core.agent import client, settings
 
 STOP_TIMEOUT_S: Final = 5.0
-PID_FILES: Final = ("agent.pid", "dataplane.pid")
 
 
 @contextmanager
@@ -34,15 +33,32 @@ def private_agent() -> Iterator[settings.Settings]:
 
 def stop(state: Path) -> None:
     """Stop the agent and the data plane of a state directory: asked first, killed in the end."""
-    pids = [pid for name in PID_FILES if (pid := read_pid(state / name)) is not None]
     with suppress(errors.P4KubeError), client.AgentClient(state, timeout_s=STOP_TIMEOUT_S) as agent:
         agent.stop(dataplane=True)
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
+    # By what they run on, not by pid files: one that was interrupted while starting has none yet.
+    while (left := processes(state)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    for pid in pids:
+    for pid in left:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    while processes(state) and time.monotonic() < deadline + STOP_TIMEOUT_S:
+        time.sleep(0.02)
+
+
+def processes(state: Path) -> list[int]:
+    """The agent and the data plane of a state directory, by their command lines."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue  # it has just ended
+        pid = int(path.parent.name)
+        ours = any(word.endswith(("p4kube_core.agent", "p4kube-dataplane")) for word in words)
+        if ours and any(Path(word).is_relative_to(state) for word in words) and alive(pid):
+            found.append(pid)
+    return found
 
 
 def read_pid(path: Path) -> int | None:

@@ -1,0 +1,11 @@
+"""`p4kube demo`: two hosts, a firewall between them, real traffic."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    from p4kube_core.cli.demo import command
+
+    return command.run(options)
