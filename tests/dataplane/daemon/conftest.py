@@ -42,10 +42,11 @@ def program(variant: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
         sanitize = ["-fsanitize=address"] if variant == "asan" else []
         if not object_path.exists():
             subprocess.run(
-                ["cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-                + sanitize
-                + [*options, "-I", str(dataplane.DPDK / "runtime"), "-o", str(object_path)]
-                + [str(PROGRAMS / f"{name}.c")],
+                [
+                    *("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
+                    *(*sanitize, *options, "-I", str(dataplane.DPDK / "runtime")),
+                    *("-o", str(object_path), str(PROGRAMS / f"{name}.c")),
+                ],
                 check=True,
             )
         return object_path

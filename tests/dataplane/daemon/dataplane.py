@@ -52,10 +52,13 @@ class Client:
         body = self._receive(length - 4)
         return json.loads(body[:json_length]), body[json_length:]
 
-    def call(self, op: str, blob: bytes = b"", **fields: Any) -> tuple[dict[str, Any], bytes]:
+    def ask(self, op: str, blob: bytes = b"", /, **fields: Any) -> tuple[dict[str, Any], bytes]:
         text = json.dumps({"op": op, **fields}).encode()
         self.socket.sendall(struct.pack("!II", 4 + len(text) + len(blob), len(text)) + text + blob)
-        answer, blob = self.answer()
+        return self.answer()
+
+    def call(self, op: str, blob: bytes = b"", /, **fields: Any) -> tuple[dict[str, Any], bytes]:
+        answer, blob = self.ask(op, blob, **fields)
         if "error" in answer:
             raise RefusedError(answer["error"]["code"], answer["error"]["message"])
         return answer, blob

@@ -1,4 +1,4 @@
-"""Two hosts as network namespaces, each with one end of a veth pair; the other ends are for the data plane."""
+"""Two hosts as network namespaces, each with one end of a veth pair; the other end is ours."""
 
 from __future__ import annotations
 
@@ -66,19 +66,11 @@ def add(number: int, tag: str) -> Host:
     return host
 
 
-def remove(host: Host) -> None:
-    run("ip", "link", "del", host.wire, check=False)
-    run("ip", "netns", "del", host.namespace, check=False)
-
-
 @contextlib.contextmanager
 def pair() -> Iterator[tuple[Host, Host]]:
     tag = f"{os.getpid()}{next(_serial)}"
-    made: list[Host] = []
     try:
-        for number in (1, 2):
-            made.append(add(number, tag))
-        yield made[0], made[1]
+        yield add(1, tag), add(2, tag)
     finally:
         for number in (1, 2):
             run("ip", "link", "del", f"w{number}-{tag}", check=False)

@@ -1,4 +1,4 @@
-"""What runs inside the namespaces: `echo` answers, `tcp` and `udp` send, receive and compare byte by byte."""
+"""What runs inside the namespaces: `echo` answers; `tcp` and `udp` send, receive and compare."""
 
 from __future__ import annotations
 

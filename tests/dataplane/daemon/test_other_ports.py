@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import socket
 import time
 from collections.abc import Iterator
 
 import pytest
+import scapy.packet
 import scapy.utils
 
 from tests.dataplane.daemon import conftest, dataplane, hosts, waiting
@@ -29,8 +31,20 @@ def add(dp: dataplane.Dataplane, **fields: object) -> None:
     dp.call("wire", device=1, port=1, name="p")
 
 
-def ours(dp: dataplane.Dataplane, port: str = "r2") -> list[bytes]:
-    return [packet for packet in dp.collect(port) if packet[12:14] == b"\x88\xb5"]
+def ours(dp: dataplane.Dataplane) -> list[bytes]:
+    return [packet for packet in dp.collect("r2") if packet[12:14] == b"\x88\xb5"]
+
+
+def gather(dp: dataplane.Dataplane, n: int) -> list[bytes]:
+    """At least n of our packets, unless they do not come."""
+    got: list[bytes] = []
+
+    def enough() -> bool:
+        got.extend(ours(dp))
+        return len(got) >= n
+
+    waiting.until(enough)
+    return got
 
 
 def test_tap_both_ways(wired: dataplane.Dataplane) -> None:
@@ -103,11 +117,9 @@ def assert_joined(dp: dataplane.Dataplane, guest: Guest) -> None:
     packets = [FRAME + b"%d" % i for i in range(500)]
 
     def arrive(source: dataplane.Dataplane, sink: dataplane.Dataplane) -> None:
-        got: list[bytes] = []
         for i in range(0, len(packets), 50):  # no more at once than the queues hold
             source.inject("r2", *packets[i : i + 50])
-            waiting.until(lambda: got.extend(ours(sink)) or len(got) >= i + 50)
-        assert got == packets
+            assert gather(sink, 50) == packets[i : i + 50]
 
     # The guest's queues may be enabled a moment after the link is there.
     def first() -> bool:
@@ -137,6 +149,21 @@ def test_vhost_server(wired: dataplane.Dataplane, guest: Guest, tmp_path: pathli
     assert_joined(wired, guest)
     wired.call("port_remove", name="p")
     assert not pathlib.Path(path).exists()
+
+
+def test_a_guest_that_does_not_take_its_packets(
+    wired: dataplane.Dataplane, guest: Guest, tmp_path: pathlib.Path
+) -> None:
+    path = str(tmp_path / "vhost.sock")
+    add(wired, kind="vhost", socket=path)
+    guest.plug(f"net_virtio_user0,path={path},queue_size=256")
+    assert_joined(wired, guest)
+    sent = wired.ports()["p"]["tx_packets"]
+    guest.dp.process.send_signal(signal.SIGSTOP)
+    wired.inject("r2", *[FRAME] * 1000)
+    port = wired.ports()["p"]
+    assert port["drops"]["tx_full"] >= 1000 - 2 * 256
+    assert port["tx_packets"] - sent + port["drops"]["tx_full"] == 1000
 
 
 def test_vhost_client_reconnects(
@@ -177,11 +204,12 @@ def test_vhost_sockets_that_cannot_be(wired: dataplane.Dataplane, tmp_path: path
 
 def test_pcap_files(wired: dataplane.Dataplane, tmp_path: pathlib.Path) -> None:
     packets = [FRAME + bytes([i]) for i in range(100)]
-    scapy.utils.wrpcap(str(tmp_path / "in.pcap"), packets, linktype=1)
+    scapy.utils.wrpcap(
+        str(tmp_path / "in.pcap"), [scapy.packet.Raw(p) for p in packets], linktype=1
+    )
     source = f"net_pcap0,rx_pcap={tmp_path}/in.pcap,infinite_rx=1"
     add(wired, kind="ethdev", devargs=source)
-    got: set[bytes] = set()
-    assert waiting.until(lambda: got.update(ours(wired)) or got == set(packets))
+    assert set(gather(wired, 200)) == set(packets)
     wired.call("port_remove", name="p")
     add(wired, kind="ethdev", devargs=f"net_pcap0,tx_pcap={tmp_path}/out.pcap")
     wired.inject("r2", *packets)

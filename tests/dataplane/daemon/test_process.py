@@ -145,6 +145,13 @@ def test_wrong_options(variant: str, options: tuple[str, ...], words: str) -> No
     assert words in done.stderr
 
 
+def test_only_root_starts_it(variant: str) -> None:
+    binary = dataplane.DPDK / "build" / variant / "p4kube-dataplane"
+    done = subprocess.run([binary], capture_output=True, text=True, user=65534, check=False)
+    assert done.returncode == 1
+    assert "want to be started by root" in done.stderr
+
+
 def test_no_place_for_the_socket(variant: str, tmp_path: pathlib.Path) -> None:
     done = start(variant, "--socket", str(tmp_path / "no/such/place.sock"))
     assert done.returncode == 1
@@ -252,5 +259,6 @@ def nobody_says_hello(path: pathlib.Path) -> bytes:
             os._exit(0)
     os.waitpid(child, 0)
     os.close(writer)
-    with open(reader, "rb") as pipe:
-        return pipe.read()
+    said = os.read(reader, 100)
+    os.close(reader)
+    return said

@@ -90,7 +90,7 @@ def test_reading_gives_records_with_counts(switch: dataplane.Dataplane) -> None:
     write(switch, EXACT, *records)
     switch.inject("r1", frame(A), frame(A))
     read: dict[bytes, bytes] = {}
-    cursor = {}
+    cursor: dict[str, int] = {}
     while True:
         answer, blob = switch.call("entries_read", device=1, table=EXACT, limit=77, **cursor)
         assert len(blob) == answer["count"] * 26

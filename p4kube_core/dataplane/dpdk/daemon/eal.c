@@ -137,7 +137,7 @@ static int initialise(bool huge)
 	return ret < 0 ? -1 : 0;
 }
 
-/* DPDK cannot be initialised twice in a process: once more from the top, without hugepages. */
+/* DPDK cannot be initialised twice in a process: once more from the top. Returns where that fails. */
 static void again_without_hugepages(void)
 {
 	char path[PATH_MAX], workers[16], memory[16], mbufs[16], frame[16];
@@ -160,7 +160,8 @@ static void again_without_hugepages(void)
 	}
 	if (settings.pci)
 		arguments[n++] = "--pci";
-	say("hugepages cannot be had (%s); going on without", rte_strerror(rte_errno));
+	say("not enough hugepages (%s); going on without", rte_strerror(rte_errno));
+	remove_runtime_directory();
 	execv(path, (char **)arguments);
 }
 
@@ -180,9 +181,12 @@ static int start(void)
 		return -1;
 	}
 	rte_mp_disable(); /* or else workers cannot be registered as DPDK threads */
-	packet_pool = rte_pktmbuf_pool_create("packets", settings.mbufs, 256, 0,
+	packet_pool = rte_pktmbuf_pool_create("packets", settings.mbufs,
+					      RTE_MIN(settings.mbufs / 8, 256u), 0,
 					      (uint16_t)RTE_ALIGN(room, 64), SOCKET_ID_ANY);
 	if (!packet_pool) {
+		if (on_hugepages)
+			again_without_hugepages();
 		say("no memory for %u packets of %u bytes: more --memory or fewer --mbufs",
 		    settings.mbufs, settings.frame);
 		rte_eal_cleanup();

@@ -57,6 +57,10 @@ int main(int argc, char **argv)
 
 	if (ret != 0)
 		return ret > 0 ? 0 : 2;
+	if (geteuid() != 0) {
+		say("want to be started by root, whose packet sockets and control socket these are");
+		return 1;
+	}
 	if (control_block_signals() != 0)
 		return 1;
 	for (size_t i = 0; i < RTE_DIM(modules); i++) {

@@ -80,7 +80,7 @@ static int check_table(const struct p4k_program *program, const struct p4k_table
 		       const char *path, struct failure *why)
 {
 	if (!table->name || table->kind > P4K_TERNARY || table->size == 0 ||
-	    table->size > TABLE_ENTRIES_MAX || table->key_bytes == 0 ||
+	    table->size > TABLE_ENTRIES_MAX || (table->key_bytes == 0 && table->kind != P4K_EXACT) ||
 	    table->default_action >= program->n_actions || table->n_const_entries > table->size ||
 	    (table->n_const_entries > 0 && !table->const_entries))
 		return fail(why, FAIL_INVALID, "object %s: table '%s' is not well formed", path,
