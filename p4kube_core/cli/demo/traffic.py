@@ -78,7 +78,7 @@ def tcp(source: Host, address: str, port: int, size_bytes: int) -> Outcome:
         try:
             client.connect((address, port))
         except OSError as e:
-            return Outcome(False, f"no connection ({e})")
+            return Outcome(False, f"no connection ({e.strerror or e})")
         client.settimeout(BULK_TIMEOUT_S)
         started = time.monotonic()
         try:
@@ -88,7 +88,7 @@ def tcp(source: Host, address: str, port: int, size_bytes: int) -> Outcome:
             while len(answer) < 32 and (data := client.recv(32)):
                 answer += data
         except OSError as e:
-            return Outcome(False, f"connected, then: {e}")
+            return Outcome(False, f"connected, then: {e.strerror or e}")
         took = time.monotonic() - started
     if answer != hashlib.sha256(payload).digest():
         return Outcome(False, "what arrived was not what was sent")
