@@ -15,6 +15,7 @@ from p4kube_core.compiler.p4info import (
     architectures,
     externs,
     finder,
+    folding,
     notes,
     objects,
     tables,
@@ -51,6 +52,7 @@ def build(checked: Checked, architecture: str, diagnostics: Diagnostics) -> Any:
         ids=Ids(),
         message=message,
         types=TypeSpecs(checked, message.type_info),
+        constants=folding.constants_of(checked),
     )
     _announce(context)
     context.ids.settle()
@@ -118,7 +120,7 @@ def _add_controller_header(context: Context, node: ast.HeaderDeclaration) -> Non
     header = context.message.controller_packet_metadata.add()
     header.preamble.id = context.ids.of(context.kinds.CONTROLLER_HEADER, name)
     header.preamble.name = header.preamble.alias = _controller_header(node)
-    notes.add_annotations(header.preamble, node.annotations)
+    context.add_annotations(header.preamble, node.annotations)
     notes.add_documentation(header.preamble, node.annotations)
     fields = flattened(of)
     declared = [f.declaration.annotations if f.declaration else () for _, f in fields]
@@ -128,7 +130,7 @@ def _add_controller_header(context: Context, node: ast.HeaderDeclaration) -> Non
         if notes.is_hidden(given):
             continue
         metadata = header.metadata.add(id=id_, name=field_name, bitwidth=width_of(field.type))
-        notes.add_annotations(metadata, given)
+        context.add_annotations(metadata, given)
         context.types.add(field.type)
         type_name = new_type_name(field.type)
         if type_name is not None:
@@ -155,7 +157,7 @@ def _add_value_set(context: Context, found: objects.ValueSetObject) -> None:
                 note = notes.annotation(given, "match")
                 kind = note.tokens[0].text if note is not None and note.tokens else "exact"
                 tables.set_match_type(match_field, kind)
-                notes.add_annotations(match_field, given, but=("match",))
+                context.add_annotations(match_field, given, but=("match",))
                 notes.add_documentation(match_field, given)
         case types.SerialEnum(underlying=inner, members=members):
             for i, member in enumerate(members, 1):
@@ -186,5 +188,5 @@ def _add_package(context: Context, architecture: str) -> None:
                 ):
                     setattr(properties, pair.name, pair.value.value)
     kept = [n for n in main.annotations if n.name not in ("pkginfo", "platform_property")]
-    notes.add_annotations(info, kept)
+    context.add_annotations(info, tuple(kept))
     notes.add_documentation(info, main.annotations)

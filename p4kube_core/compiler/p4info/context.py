@@ -13,6 +13,7 @@ from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.p4info import notes
 from p4kube_core.compiler.p4info.architectures import Vocabulary
+from p4kube_core.compiler.p4info.folding import Constants
 from p4kube_core.compiler.p4info.ids import IdError, Ids, member_ids
 from p4kube_core.compiler.p4info.objects import Objects
 from p4kube_core.compiler.p4info.typespecs import TypeSpecs
@@ -32,6 +33,7 @@ class Context:
     ids: Ids
     message: Any  # p4.config.v1.P4Info
     types: TypeSpecs
+    constants: Constants
 
     @property
     def kinds(self) -> Any:
@@ -57,6 +59,11 @@ class Context:
             self.diagnostics.error(CODE, str(e), span)
             return member_ids([None for _ in declared])
 
+    def add_annotations(
+        self, message: Any, annotations: Annotations, but: Container[str] = ()
+    ) -> None:
+        notes.add_annotations(message, annotations, but, self.constants)
+
     def set_preamble(
         self,
         message: Any,
@@ -70,7 +77,7 @@ class Context:
         preamble.id = self.ids.of(kind, name)
         preamble.name = name
         preamble.alias = self.ids.alias(name)
-        notes.add_annotations(preamble, annotations, but)
+        self.add_annotations(preamble, annotations, but)
         notes.add_documentation(preamble, annotations)
         found = preamble.id
         assert isinstance(found, int)

@@ -28,8 +28,6 @@ def announce(context: Context) -> None:
 def _kind(context: Context, found: ExternObject) -> int | None:
     """The prefix of its id; None for an extern that the control plane does not see."""
     words, kinds = context.vocabulary, context.kinds
-    if isinstance(found.node, ast.Instantiation) and _written_name(found.node) != found.type.name:
-        return None  # p4c does not see through a typedef here
     by_type = {
         words.counter: kinds.COUNTER,
         words.direct_counter: kinds.DIRECT_COUNTER,
@@ -46,19 +44,9 @@ def _kind(context: Context, found: ExternObject) -> int | None:
     return found_kind
 
 
-def _written_name(node: ast.Instantiation) -> str | None:
-    match node.type:
-        case ast.NamedType(name=name) | ast.SpecializedType(base=ast.NamedType(name=name)):
-            return name
-        case _:
-            return None
-
-
 def add_extern(context: Context, found: ExternObject) -> None:
     """An instance of its own; direct counters and meters come with their tables."""
     words = context.vocabulary
-    if _kind(context, found) is None:
-        return
     match found.type.name:
         case words.counter:
             added = context.message.counters.add()

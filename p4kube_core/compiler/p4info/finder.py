@@ -34,6 +34,7 @@ class _Flat:
     """A control of the package with all that it applies, as if that were written in its place."""
 
     tables: list[TableObject] = field(default_factory=list)
+    actions: list[_Declared] = field(default_factory=list)  # live or not
     called: dict[_Declared, Scope] = field(default_factory=dict)
     bodies: list[tuple[ast.Block, Scope]] = field(default_factory=list)
 
@@ -49,10 +50,9 @@ class _Finder:
         self.found = Objects()
         self.seen: set[ast.Instantiation] = set()
         self.queue: deque[tuple[Call, Scope] | TableObject | ExternObject] = deque()
-        self.actions_seen: set[_Declared] = set()
-        self.top_actions = {
-            d for d in checked.program.declarations if isinstance(d, ast.ActionDeclaration)
-        }
+        self.action_names: set[str] = set()
+        declarations = checked.program.declarations
+        self.top_actions = {d for d in declarations if isinstance(d, ast.ActionDeclaration)}
 
     def run(self) -> Objects:
         for node in self.checked.program.declarations:
@@ -82,6 +82,8 @@ class _Finder:
 
     def add_extern(self, node: ast.Instantiation, call: Call, block: str, scope: Scope) -> None:
         assert isinstance(call.result, types.Extern)
+        if liveness.is_dropped(self.checked, node):
+            return
         name = full_name(block, notes.external_name(node.name, node.annotations))
         made = ExternObject(name, call.result, call, node.annotations, node, scope, False)
         self.found.externs.append(made)
@@ -147,12 +149,10 @@ class _Finder:
             for use in objects.table_actions(self.checked, table.table):
                 block = "" if use.action in self.top_actions else table.block
                 in_tables[use.action, block] = table.scope
-        used = flat.called | in_tables
-        # Those of the top level come first, the others in the order of the text.
-        ordered = [d for d in used if d[0] in self.top_actions]
-        own = [d for d in used if d[0] not in self.top_actions]
-        ordered += sorted(own, key=lambda d: d[0].span.start)
-        for declared in ordered:
+        used = in_tables | {d: s for d, s in flat.called.items() if d not in in_tables}
+        # Those of the top level come first, in the order of use; the others as they are declared.
+        from_top = [d for d in used if d[0] in self.top_actions]
+        for declared in [*from_top, *(d for d in flat.actions if d in used)]:
             self.add_action(declared, declared in in_tables, used[declared])
         for body, inner in flat.bodies:
             self.digests(body, inner)
@@ -163,16 +163,18 @@ class _Finder:
         flat.bodies.append((node.body, scope))
         for action in uses.actions:
             flat.called[action, "" if action in self.top_actions else block] = scope
-        for application in uses.direct:
-            self.collect_direct(application, block, scope, flat)
         for local in node.locals:
             match local:
+                case ast.ActionDeclaration():
+                    flat.actions.append((local, block))
                 case ast.TableDeclaration() if local in uses.tables:
                     self.add_table(local, block, scope, flat)
                 case ast.Instantiation():
                     self.collect_instance(local, block, scope, flat, local in uses.instances)
                 case _:
                     pass
+        for application in uses.direct:
+            self.collect_direct(application, block, scope, flat)
 
     def collect_direct(
         self, node: ast.DirectApplication, block: str, scope: Scope, flat: _Flat
@@ -217,11 +219,11 @@ class _Finder:
             self.found.by_node[value, block] = extern
 
     def add_action(self, declared: _Declared, in_table: bool, scope: Scope) -> None:
-        if declared in self.actions_seen:
-            return
-        self.actions_seen.add(declared)
         node, block = declared
         name = full_name(block, notes.external_name(node.name, node.annotations))
+        if name in self.action_names:
+            return
+        self.action_names.add(name)
         self.found.actions.append(ActionObject(name, node, in_table, scope))
         self.digests(node.body, scope)
 

@@ -26,20 +26,21 @@ def _name_of(checked: Checked, node: ast.Expression) -> str | None:
     match node:
         case ast.NameExpression(name=name):
             return name
-        case ast.IntegerLiteral(value=value, base=base):
-            return f"{_PREFIXES[base]}{value:{_DIGITS[base]}}"
-        case ast.Member(base=base, member=member):
-            return _member_name(checked, base, member)
-        case ast.Index(base=base, index=index):
-            return _bracketed(checked, base, [index])
-        case ast.Slice(base=base, high=high, low=low):
-            return _bracketed(checked, base, [high, low])
+        case ast.IntegerLiteral(value=value, width=width, base=base):
+            kept = value % (1 << width) if width is not None else value
+            return f"{_PREFIXES[base]}{kept:{_DIGITS[base]}}"
+        case ast.Member(base=of, member=member):
+            return _member_name(checked, of, member)
+        case ast.Index(base=of, index=index):
+            return _bracketed(checked, of, [index])
+        case ast.Slice(base=of, high=high, low=low):
+            return _bracketed(checked, of, [high, low])
         case ast.Binary(operator=ast.BinaryOperator.BIT_AND, left=left, right=right):
             a, b = _name_of(checked, left), _name_of(checked, right)
             return f"{a} & {b}" if a and b else None
-        case ast.Call(function=ast.Member(base=base, member="isValid")):
-            name = _name_of(checked, base)
-            return f"{name}.$valid$" if name else None
+        case ast.Call(function=ast.Member(base=of, member="isValid")):
+            header = _name_of(checked, of)
+            return f"{header}.$valid$" if header else None
         case _:
             return None
 

@@ -80,3 +80,19 @@ def _reachable(checked: Checked, node: Any, scope: Scope) -> Iterator[Any]:
                 continue
         yield found
         pending.extend(reversed(list(walk.children(found))))
+
+
+def is_dropped(checked: Checked, node: ast.Instantiation) -> bool:
+    """Is it an extern that p4c removes? Only one of a typedef that is never written to."""
+    type_ = node.type.base if isinstance(node.type, ast.SpecializedType) else node.type
+    if not isinstance(type_, ast.NamedType):
+        return False
+    if not isinstance(checked.use(type_), ast.TypedefDeclaration):
+        return False
+    reads = {
+        call.receiver
+        for call in checked.calls.values()
+        if isinstance(call.callee, ast.ExternMethod)
+        and any(a.name in ("noSideEffects", "pure") for a in call.callee.annotations)
+    }
+    return all(user in reads for user, used in checked.uses.items() if used is node)

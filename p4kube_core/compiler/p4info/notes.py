@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from types import MappingProxyType
 from typing import Any, Final
 
-from p4kube_core.compiler.frontend import ast, lexer
+from p4kube_core.compiler.frontend import ast
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
+from p4kube_core.compiler.p4info import folding
+from p4kube_core.compiler.p4info.folding import Constants
 
 # These have fields of their own in a P4Info.
 _ELSEWHERE: Final = frozenset(["name", "id", "brief", "description"])
@@ -60,40 +63,46 @@ def is_hidden(notes: Iterable[ast.Annotation]) -> bool:
 
 
 def add_annotations(
-    message: Any, notes: Iterable[ast.Annotation], but: Container[str] = ()
+    message: Any,
+    notes: Iterable[ast.Annotation],
+    but: Container[str] = (),
+    constants: Constants = MappingProxyType({}),
 ) -> None:
-    """Copy annotations into a message that has fields for them."""
+    """Copy annotations into a message that has fields for them.
+
+    Args:
+        but: names of those to leave out.
+        constants: what names in structured annotations stand for.
+    """
     for note in notes:
         if note.structured:
-            _add_structured(message.structured_annotations.add(), note)
+            _add_structured(message.structured_annotations.add(), note, constants)
         elif note.name not in _ELSEWHERE and note.name not in but:
             message.annotations.append(spelt(note))
 
 
-def _add_structured(message: Any, note: ast.Annotation) -> None:
+def _add_structured(message: Any, note: ast.Annotation, constants: Constants) -> None:
     message.name = note.name
     if note.pairs:
         for pair in note.pairs:
             added = message.kv_pair_list.kv_pairs.add(key=pair.name)
-            _set_literal(added.value, pair.value)
+            _set_literal(added.value, pair.value, constants)
     else:
         message.expression_list.SetInParent()
         for value in note.expressions:
-            _set_literal(message.expression_list.expressions.add(), value)
+            _set_literal(message.expression_list.expressions.add(), value, constants)
 
 
-def _set_literal(message: Any, value: ast.Expression) -> None:
-    match value:
-        case ast.StringLiteral():
-            message.string_value = value.value
-        case ast.BooleanLiteral():
-            message.bool_value = value.value
-        case ast.IntegerLiteral():
-            message.int64_value = value.value
-        case ast.Unary(operator=ast.UnaryOperator.NEGATE, operand=ast.IntegerLiteral() as of):
-            message.int64_value = -of.value
-        case _:
-            message.string_value = value.span.text
+def _set_literal(message: Any, node: ast.Expression, constants: Constants) -> None:
+    match folding.fold(node, constants):
+        case bool(value):
+            message.bool_value = value
+        case int(value):
+            message.int64_value = (value + (1 << 63)) % (1 << 64) - (1 << 63)
+        case str(value):
+            message.string_value = value
+        case None:
+            message.string_value = node.span.text
 
 
 def spelt(note: ast.Annotation) -> str:
@@ -121,7 +130,3 @@ def add_documentation(message: Any, notes: Iterable[ast.Annotation]) -> None:
 
 def wanted_id(notes: Iterable[ast.Annotation], diagnostics: Diagnostics) -> int | None:
     return number_of(notes, "id", diagnostics)
-
-
-def is_name(text: str) -> bool:
-    return lexer.kind_of_word(text) == lexer.IDENTIFIER

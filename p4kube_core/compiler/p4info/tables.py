@@ -34,7 +34,7 @@ def add_action(context: Context, found: ActionObject) -> None:
         name = notes.external_name(parameter.name, given).removeprefix(".")
         of = found.scope.type(parameter.type)
         param = added.params.add(id=id_, name=name, bitwidth=width_of(of))
-        notes.add_annotations(param, given)
+        context.add_annotations(param, given)
         notes.add_documentation(param, given)
         context.types.add(of)
         type_name = new_type_name(of)
@@ -116,7 +116,7 @@ def _add_reference(context: Context, found: TableObject, added: Any, use: Action
     if id_ is None:
         return
     reference = added.action_refs.add(id=id_)
-    notes.add_annotations(reference, use.annotations)
+    context.add_annotations(reference, use.annotations)
     table_only = notes.annotation(use.annotations, "tableonly")
     default_only = notes.annotation(use.annotations, "defaultonly")
     if table_only is not None and default_only is not None:
@@ -153,7 +153,7 @@ def _add_key(context: Context, found: TableObject, added: Any, key: Key, id_: in
     field = added.match_fields.add(
         id=id_, name=keynames.key_name(context.checked, key), bitwidth=width_of(of)
     )
-    notes.add_annotations(field, key.node.annotations)
+    context.add_annotations(field, key.node.annotations)
     notes.add_documentation(field, key.node.annotations)
     set_match_type(field, key.match_kind)
     context.types.add(of)

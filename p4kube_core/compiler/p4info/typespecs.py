@@ -66,9 +66,10 @@ def new_type_name(type_: types.Type) -> str | None:
 
 def external_name(type_: Any) -> str:
     declaration = type_.declaration
-    given = notes.external_name(type_.name, declaration.annotations if declaration else ())
-    name = given.removeprefix(".")
-    return "_".join([name, *map(_mangled, getattr(type_, "arguments", ()))])
+    given = notes.text_of(declaration.annotations if declaration else (), "name")
+    if given is not None:
+        return given.removeprefix(".")
+    return "_".join([type_.name, *map(_mangled, getattr(type_, "arguments", ()))])
 
 
 def _mangled(argument: types.Type) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, final
 
 from p4kube_core.compiler.frontend import ast, type_algebra, types
 from p4kube_core.compiler.frontend.checked import Call, Checked, Value
+from p4kube_core.compiler.p4info import folding
 
 
 @final
@@ -32,16 +33,6 @@ class Scope:
 
 
 TOP: Final = Scope()
-
-_FOLDED: Final[Mapping[ast.BinaryOperator, Callable[[int, int], int]]] = {
-    ast.BinaryOperator.ADD: lambda a, b: a + b,
-    ast.BinaryOperator.SUBTRACT: lambda a, b: a - b,
-    ast.BinaryOperator.MULTIPLY: lambda a, b: a * b,
-    ast.BinaryOperator.DIVIDE: lambda a, b: a // b if b else 0,
-    ast.BinaryOperator.MODULO: lambda a, b: a % b if b else 0,
-    ast.BinaryOperator.SHIFT_LEFT: lambda a, b: a << min(max(b, 0), 4096),
-    ast.BinaryOperator.SHIFT_RIGHT: lambda a, b: a >> max(b, 0),
-}
 
 
 def inner_scope(call: Call, scope: Scope) -> Scope:
@@ -78,9 +69,9 @@ def value_of(checked: Checked, node: ast.Expression, scope: Scope) -> Value | No
     match found.expression:
         case ast.Cast(operand=operand):
             return value_of(checked, operand, found.scope)
-        case ast.Binary(operator=operator, left=left, right=right) if operator in _FOLDED:
+        case ast.Binary(operator=operator, left=left, right=right):
             a = value_of(checked, left, found.scope)
             b = value_of(checked, right, found.scope)
             if isinstance(a, int) and isinstance(b, int):
-                return _FOLDED[operator](a, b)
+                return folding.combine(operator, a, b)
     return None
