@@ -30,19 +30,19 @@ def write(unit: Unit) -> None:
     for state in parser.states:
         statements.declare(unit, parser.variables, state.body)
     writer = statements.Writer(unit, "goto accept;", "goto accept;", parser.error)
-    for position, state in enumerate(parser.states):
-        following = parser.states[position + 1].name if position + 1 < len(parser.states) else None
-        _state(writer, state, following, cyclic, first=position == 0)
+    jumped_to = _jumped_to(parser)
+    for state, following in zip(parser.states, _following(parser), strict=True):
+        _state(writer, state, following, cyclic, state.name in jumped_to)
     _end(writer, parser)
     code.close()
 
 
 def _state(
-    writer: statements.Writer, state: ir.State, following: str | None, cyclic: bool, first: bool
+    writer: statements.Writer, state: ir.State, following: str | None, cyclic: bool, labelled: bool
 ) -> None:
     unit, code = writer.unit, writer.unit.code
     code.line()
-    if not first or state.name in graph.targets(unit.program.parser):
+    if labelled:
         code.label(_label(unit, state.name))
     else:
         code.line(f"/* state {state.name} */")
@@ -57,6 +57,21 @@ def _state(
             _go(writer, state.transition.state, following)
         case ir.Select():
             _select(writer, state.transition)
+
+
+def _following(parser: ir.Parser) -> list[str | None]:
+    """By state: the one that stands next."""
+    return [*(state.name for state in parser.states[1:]), None]
+
+
+def _jumped_to(parser: ir.Parser) -> set[str]:
+    """States that some goto names; where a state goes to the next one, none is needed."""
+    return {
+        name
+        for state, following in zip(parser.states, _following(parser), strict=True)
+        for name in graph.successors(state)
+        if isinstance(state.transition, ir.Select) or name != following
+    }
 
 
 def _label(unit: Unit, state: str) -> str:
