@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Measures the candidates in turn, round after round, and prints one JSON object: nanoseconds a packet in each round.
+ *
+ *   pipeline ROUNDS PACKETS PROGRAM.so [SWX_LIBRARY.so]
+ */
+#define _GNU_SOURCE
+#include "candidate.h"
+#include "workload.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+
+#define MAX_ROUNDS 1000
+
+static void
+nothing_run(void)
+{
+	struct rte_mbuf *mbufs[BURST];
+	unsigned int n;
+
+	while ((n = source_burst(mbufs)) != 0)
+		sink_burst(mbufs, n);
+}
+
+static bool
+nothing_setup(const char *argument)
+{
+	(void)argument;
+	return true;
+}
+
+/* "packets" is what making and freeing them costs; it is in every other figure too. The first but it is the reference. */
+static struct candidate candidates[] = {
+	{"packets", nothing_setup, nothing_run, ""},
+	{"hand-written", hand_setup, hand_run, ""},
+	{"p4kube", ours_setup, ours_run, NULL},
+	{"swx interpreted", swx_interpreted_setup, swx_interpreted_run, ""},
+	{"swx compiled", swx_compiled_setup, swx_compiled_run, NULL},
+};
+
+static double results[RTE_DIM(candidates)][MAX_ROUNDS];
+
+/* EAL ties the calling thread to a core; where to run is the scheduler's matter here. */
+static void
+start_eal(char *program)
+{
+	char *arguments[] = {program, "--no-huge", "-m", "512", "--no-pci", "--no-telemetry", "--no-shconf",
+			     "--log-level=error", "--lcores=0@0"};
+	cpu_set_t allowed;
+
+	RTE_VERIFY(sched_getaffinity(0, sizeof(allowed), &allowed) == 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		static char lcores[32];
+
+		if (CPU_ISSET(cpu, &allowed)) {
+			snprintf(lcores, sizeof(lcores), "--lcores=0@%d", cpu);
+			arguments[RTE_DIM(arguments) - 1] = lcores;
+			break;
+		}
+	}
+	if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
+		exit(1);
+	RTE_VERIFY(sched_setaffinity(0, sizeof(allowed), &allowed) == 0);
+}
+
+/* Every candidate must do the same to every packet. */
+static void
+verify(const struct candidate *candidate)
+{
+	int differs;
+
+	workload_start(N_PACKETS, true);
+	candidate->run();
+	RTE_VERIFY(sink_count() == N_PACKETS);
+	differs = workload_compare();
+	if (differs >= 0) {
+		fprintf(stderr, "%s: packet %d differs from the hand-written version's\n", candidate->name, differs);
+		exit(1);
+	}
+}
+
+static double
+measure(const struct candidate *candidate, uint32_t packets)
+{
+	uint64_t start, end;
+
+	workload_start(packets, false);
+	start = rte_rdtsc_precise();
+	candidate->run();
+	end = rte_rdtsc_precise();
+	RTE_VERIFY(sink_count() == packets);
+	return (double)(end - start) * 1e9 / (double)rte_get_tsc_hz() / packets;
+}
+
+static void
+print(unsigned int rounds, uint32_t packets)
+{
+	const char *between = "";
+
+	printf("{\"rounds\": %u, \"packets\": %u, \"forwarded\": %.4f, \"ns\": {", rounds, packets,
+	       (double)workload_forwarded() / N_PACKETS);
+	for (unsigned int c = 0; c < RTE_DIM(candidates); c++) {
+		if (candidates[c].argument == NULL)
+			continue;
+		printf("%s\"%s\": [", between, candidates[c].name);
+		for (unsigned int r = 0; r < rounds; r++)
+			printf("%s%.2f", r > 0 ? ", " : "", results[c][r]);
+		printf("]");
+		between = ", ";
+	}
+	printf("}}\n");
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned int rounds;
+	uint32_t packets;
+
+	if (argc < 4 || argc > 5 || atoi(argv[1]) < 1 || atoi(argv[1]) > MAX_ROUNDS || atoi(argv[2]) < BURST) {
+		fprintf(stderr, "usage: %s ROUNDS PACKETS PROGRAM.so [SWX_LIBRARY.so]\n", argv[0]);
+		return 2;
+	}
+	rounds = (unsigned int)atoi(argv[1]);
+	packets = (uint32_t)atoi(argv[2]) / BURST * BURST;
+	candidates[2].argument = argv[3];
+	candidates[4].argument = argv[4];
+	start_eal(argv[0]);
+	workload_make(rte_pktmbuf_pool_create("packets", 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY));
+	for (unsigned int c = 0; c < RTE_DIM(candidates); c++) {
+		if (candidates[c].argument == NULL)
+			continue;
+		if (!candidates[c].setup(candidates[c].argument))
+			return 1;
+		if (c > 0)
+			verify(&candidates[c]);
+	}
+	for (unsigned int r = 0; r < rounds; r++)
+		for (unsigned int c = 0; c < RTE_DIM(candidates); c++)
+			if (candidates[c].argument != NULL)
+				results[c][r] = measure(&candidates[c], packets);
+	print(rounds, packets);
+	return 0;
+}
