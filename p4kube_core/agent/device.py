@@ -188,7 +188,7 @@ class Device:
                 return _aborted(failed, len(request.updates))
         return plan.refusals | failed
 
-    def _keep_states(self, store: Store, touched: dict[int, set[bytes]]) -> None:
+    def _keep_states(self, store: Store, touched: dict[int, dict[bytes, None]]) -> None:
         if touched:
             slot = Slot.SAVED if store is self.record.saved else Slot.COMMITTED
             self.keep(

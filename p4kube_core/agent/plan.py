@@ -107,11 +107,11 @@ class Plan:
             if wanted is None or undo.position in wanted:
                 undo.table.restore(undo.identity, undo.before)
 
-    def touched(self) -> dict[int, set[bytes]]:
-        """Identities that the batch changed, by table index."""
-        found: dict[int, set[bytes]] = {}
+    def touched(self) -> dict[int, dict[bytes, None]]:
+        """Identities that the batch changed, each once and in order, by table index."""
+        found: dict[int, dict[bytes, None]] = {}
         for undo in self.undos:
-            found.setdefault(undo.table.packer.index, set()).add(undo.identity)
+            found.setdefault(undo.table.packer.index, {})[undo.identity] = None
         return found
 
     # --- one update

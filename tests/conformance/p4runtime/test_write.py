@@ -475,16 +475,16 @@ REFUSED = {
         update("INSERT", entry(program.FIXED, [exact(1, 5)], program.NO_ACTION)),
         code.PERMISSION_DENIED,
         (
-            "table ingress.fixed: its entries are const; only direct counters and the default action "
-            "can be written"
+            "table ingress.fixed: its entries are const; only direct counters and the default "
+            "action can be written"
         ),
     ),
     "const table, delete": (
         update("DELETE", entry(program.FIXED, [exact(1, 1)])),
         code.PERMISSION_DENIED,
         (
-            "table ingress.fixed: its entries are const; only direct counters and the default action "
-            "can be written"
+            "table ingress.fixed: its entries are const; only direct counters and the default "
+            "action can be written"
         ),
     ),
     "const table, modify with action": (

@@ -258,7 +258,9 @@ class FakeDataplane:
         return device
 
     def table(self, request: Any) -> FakeTable:
-        return self.device(request, "device").tables[request["table"]]
+        device = self.device(request, "device")
+        table: FakeTable = device.tables[request["table"]]
+        return table
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -1,0 +1,101 @@
+"""An agent with the real data plane, for tests that kill one or the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p4kube_core.agent import client, settings
+from tests.conformance.p4runtime import controller
+from tests.dataplane.daemon import dataplane
+from tests.unit.agent import program
+
+PATIENCE_S = 20.0
+
+
+class Running:
+    """An agent's state directory, and what tests do to the processes behind it."""
+
+    def __init__(self, state: Path) -> None:
+        command = os.environ.get("P4KUBE_DATAPLANE") or settings.Settings().dataplane[0]
+        self.wanted = settings.Settings(state=state, dataplane=(command,))
+        self.channel = controller.connect(settings.address_of(state))
+
+    def start(self) -> None:
+        assert client.spawn(self.wanted)
+
+    def admin(self) -> client.AgentClient:
+        return client.AgentClient(self.wanted.state)
+
+    def agent_pid(self) -> int:
+        return int(self.wanted.pid_file.read_text())
+
+    def dataplane_pid(self) -> int:
+        return int(self.wanted.dataplane_pid_file.read_text())
+
+    def kill_agent(self, number: int = signal.SIGKILL) -> None:
+        end(self.agent_pid(), number)
+
+    def control(self) -> dataplane.Client:
+        return dataplane.Client(self.wanted.dataplane_socket)
+
+    def controller(self, device_id: int = 1, election_id: int = 1) -> controller.Controller:
+        """A primary controller; on a new channel, since gRPC backs off on one that failed."""
+        self.channel.close()
+        self.channel = controller.connect(settings.address_of(self.wanted.state))
+        return controller.Controller(self.channel, device_id, election_id)
+
+    def port_names(self) -> dict[int, str]:
+        with self.admin() as admin:
+            (device,) = admin.status()["devices"]
+        return {port["port"]: port["name"] for port in device["ports"]}
+
+    def stop(self) -> None:
+        self.channel.close()
+        with contextlib.suppress(Exception), self.admin() as admin:
+            admin.stop(dataplane=True)
+        for pid_file in (self.wanted.pid_file, self.wanted.dataplane_pid_file):
+            with contextlib.suppress(OSError, ValueError):
+                wait_for_end(int(pid_file.read_text()))
+
+
+def end(pid: int, number: int) -> None:
+    os.kill(pid, number)
+    wait_for_end(pid)
+
+
+def wait_for_end(pid: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} does not end"
+        time.sleep(0.002)
+
+
+def alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    made = Running(tmp_path / "state")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A pipeline that sends what comes in at port 1 out at port 2, and back."""
+    held = program.manifest()
+    return program.config(held, program.real_object(held, tmp_path_factory.mktemp("program")))
