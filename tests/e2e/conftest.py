@@ -1,0 +1,36 @@
+"""Two hosts and a machine between them, as network namespaces."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from p4kube_core.cli import private_agent
+from p4kube_core.cli.demo import hosts
+from tests.e2e.playing import INSIDE, OUTSIDE, Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    tag = f"p4ke{os.getpid()}"
+    # Unix sockets have short paths, pytest's directories long ones.
+    state = Path(f"/tmp/{tag}")
+    state.mkdir(mode=0o700)
+    with ExitStack() as stack:
+        stack.callback(lambda: subprocess.run(["rm", "-rf", str(state)], check=False))
+        made = Site(
+            *(stack.enter_context(hosts.host(f"{tag}-{n}")) for n in ("out", "mid", "in")),
+            state,
+            tmp_path / "firewall.yaml",
+        )
+        stack.callback(private_agent.stop, state)
+        hosts.wire(made.outside, "eth0", made.middle, "outside")
+        hosts.wire(made.inside, "eth0", made.middle, "inside")
+        made.outside.run("ip", "address", "add", f"{OUTSIDE}/24", "dev", "eth0")
+        made.inside.run("ip", "address", "add", f"{INSIDE}/24", "dev", "eth0")
+        yield made

@@ -1,0 +1,99 @@
+"""Functions played between two hosts: what passes, and what is left afterwards."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from p4kube_core.cli.demo import traffic
+from tests.e2e.playing import ECHO, INSIDE, PING, Site
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
+
+PORTFWD = """\
+apiVersion: p4kube.io/v1alpha1
+kind: NetworkFunction
+metadata: {name: e2e}
+spec:
+  program: portfwd
+  parameters:
+    forwards:
+      - protocol: tcp
+        public: {address: 10.98.0.2, port: 80}
+        inside: {address: 10.98.0.2, port: 8080}
+  ports:
+    - {port: 1, interface: outside}
+    - {port: 2, interface: inside}
+"""
+
+
+def test_only_what_a_rule_lets_through_passes(site: Site) -> None:
+    assert not traffic.ping(site.outside, INSIDE, 1).passed
+    site.firewall(ECHO)
+    with (
+        traffic.udp_echo(site.inside, INSIDE, 5353),
+        traffic.tcp_server(site.inside, INSIDE, 8080),
+    ):
+        assert traffic.udp(site.outside, INSIDE, 5353).passed
+        assert not traffic.tcp(site.outside, INSIDE, 8080, 1000).passed
+        assert not traffic.ping(site.outside, INSIDE, 1).passed
+        done = site.firewall(ECHO, PING)
+        assert done.stdout == "e2e: 1 added\n"
+        assert traffic.ping(site.outside, INSIDE, 3).passed
+        done = site.firewall(PING)
+        assert done.stdout == "e2e: 1 added, 4 removed\n"
+        assert not traffic.udp(site.outside, INSIDE, 5353).passed
+
+
+def test_playing_the_same_file_again_changes_nothing(site: Site) -> None:
+    site.firewall(PING, ECHO)
+    assert site.firewall(PING, ECHO).stdout == "e2e: unchanged\n"
+
+
+def test_no_packet_of_a_running_flow_is_lost_while_rules_change(site: Site) -> None:
+    site.firewall(ECHO)
+    with traffic.udp_echo(site.inside, INSIDE, 5353):
+        assert traffic.udp(site.outside, INSIDE, 5353).passed
+        stream = traffic.Stream(site.outside, INSIDE, 5353)
+        site.firewall(ECHO, PING)
+        site.firewall(PING, ECHO)  # the same rule at another priority
+        site.firewall(ECHO)
+        assert stream.stop() == 0
+
+
+def test_bulk_tcp_arrives_unharmed_through_a_port_forward(site: Site) -> None:
+    site.manifest.write_text(PORTFWD)
+    done = site.p4kube("play", site.manifest)
+    assert done.returncode == 0, done.stderr
+    with traffic.tcp_server(site.inside, INSIDE, 8080):
+        outcome = traffic.tcp(site.outside, INSIDE, 80, 4_000_000)
+    assert outcome.passed, outcome.said
+
+
+def test_status_says_what_each_rule_has_counted(site: Site) -> None:
+    site.firewall(PING)
+    assert traffic.ping(site.outside, INSIDE, 3).passed
+    status = json.loads(site.p4kube("status", "--json").stdout)
+    (device,) = status["devices"]
+    (rule,) = [r for r in device["rules"] if r["rule"] == "ping"]
+    assert rule["packets"] >= 6
+    assert {port["port"]: port["interface"] for port in device["ports"]} == {
+        1: "outside",
+        2: "inside",
+    }
+    text = site.p4kube("status").stdout
+    assert "ping" in text
+    assert "e2e" in text
+
+
+def test_when_the_last_function_goes_nothing_is_left(site: Site) -> None:
+    site.firewall(PING)
+    assert len(site.processes) == 2
+    done = site.p4kube("play", "--down", site.manifest)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "e2e: taken away\nagent and data plane stopped\n"
+    assert site.processes == []
+    assert not traffic.ping(site.outside, INSIDE, 1).passed
+    assert site.p4kube("play", "--down").stdout == "nothing is playing\n"
+    assert site.p4kube("status").stdout.startswith("nothing runs here")
