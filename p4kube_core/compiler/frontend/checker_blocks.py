@@ -14,6 +14,7 @@ from p4kube_core.compiler.frontend import (
     checker_parsers,
     checker_statements,
     checker_tables,
+    checker_validity,
     checker_warnings,
     types,
 )
@@ -104,6 +105,7 @@ def _body(ctx: Context, node: Block) -> None:
             with ctx.body(Place.APPLY, None):
                 checker_statements.statements(ctx, node.body.statements)
         checker_warnings.control(ctx, node)
+    checker_validity.warn(ctx, node)
 
 
 def _local(ctx: Context, node: ast.LocalDeclaration) -> None:

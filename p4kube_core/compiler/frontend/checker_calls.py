@@ -57,14 +57,24 @@ def call(ctx: Context, node: ast.Call) -> Type:
     ctx.checked.calls[node] = made
     if made.callee is not None:
         ctx.checked.uses[node.function] = made.callee
-    if isinstance(node.function, ast.NameExpression):
-        ctx.note(node.function, ctx.checked.declaration_types[made.callee])  # type: ignore[index]
+    _note_callee(ctx, node, made)
     warn_if_deprecated(ctx, made, node.span)
     _special(ctx, node, made)
     annotations = made.callee.annotations if isinstance(made.callee, ast.ExternFunction) else ()
     if isinstance(made.result, types.Extern) or has_annotation(annotations, "pure"):
         _keep_known(ctx, node)
     return made.result
+
+
+def _note_callee(ctx: Context, node: ast.Call, made: Call) -> None:
+    """What is called has a type too: the declared one, or for a method that of this call."""
+    declared = None if made.callee is None else ctx.checked.declaration_types.get(made.callee)
+    if isinstance(node.function, ast.NameExpression) and declared is not None:
+        ctx.note(node.function, declared)
+    else:
+        parameters = tuple(b.parameter for b in made.bindings)
+        of = types.Function(made.method, (), parameters, made.result, made.callee)
+        ctx.note(node.function, of)
 
 
 def _keep_known(ctx: Context, node: ast.Call) -> None:

@@ -11,6 +11,7 @@ from p4kube_core.compiler.frontend import (
     ast,
     checker_codes,
     checker_conversions,
+    checker_inference,
     checker_values,
     diagnostics,
     type_algebra,
@@ -159,6 +160,7 @@ def index(ctx: Context, node: ast.Index) -> Type:
             _keep_element(ctx, node, value)
             return base.element
         case types.Tuple() | types.Sequence():
+            checker_conversions.settle(ctx, node.base, base, checker_inference.settled(base))
             if value is None:
                 message = "an index into a tuple wants a value known at compile time"
                 return ctx.fault(checker_codes.NOT_CONSTANT, message, node.index.span)
