@@ -69,8 +69,8 @@ demo: build
 # Tests that need root, ports or both cores share one process each (xdist groups).
 test: build shell
 	@.ci/packages $(TEST_PACKAGES)
-	@echo "== tests of the C parts"
-	@$(MAKE) -C $(DATAPLANE) test
+	@echo "== data plane: the same under AddressSanitizer, for tests"
+	@$(MAKE) -C $(DATAPLANE) -j$(JOBS) asan
 	@echo "== tests: $(TESTS)"
 	@CI=$${CI:-true} $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
 

@@ -1,0 +1,46 @@
+"""`p4kube bench`: runs what is in bench/ of a checkout."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import importlib.util
+from pathlib import Path
+from typing import Final
+
+from p4kube_core import errors
+
+BENCHES: Final = Path(__file__).parent.parent.parent / "bench"
+
+
+def run(options: argparse.Namespace) -> int:
+    found = {path.parent.name: path for path in sorted(BENCHES.glob("*/run.py"))}
+    if not found:
+        raise errors.MachineError(f"no benchmarks in {BENCHES}: they come with a checkout")
+    if options.name is None:
+        width = max(map(len, found))
+        for name, path in found.items():
+            print(f"{name.ljust(width)}  {_summary(path)}")
+        return 0
+    if options.name not in found:
+        near = difflib.get_close_matches(options.name, found, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise errors.UserError(f"no benchmark {options.name!r} ({', '.join(found)}){hint}")
+    if options.json is not None and not options.json.absolute().parent.is_dir():
+        raise errors.UserError(f"no such directory: {options.json.absolute().parent}")
+    spec = importlib.util.spec_from_file_location(
+        f"p4kube_bench_{options.name}", found[options.name]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    status: int = module.run(options.json)
+    return status
+
+
+def _summary(path: Path) -> str:
+    """The first line of what a benchmark says of itself; nothing of it is run."""
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return said.partition("\n")[0]
