@@ -16,11 +16,11 @@
 #define DEVICE_NAME_MAX 128
 
 /* One worker's share of a device. That worker: wo, control: ro. */
-struct device_run {
+struct __rte_cache_aligned device_run {
 	struct p4k_context context; /* control: wo once, worker: ro, but now_ns */
 	uint64_t packets;
 	uint64_t no_port; /* sent to a P4 port that is not wired */
-} __rte_cache_aligned;
+};
 
 struct device {
 	uint64_t id; /* fixed, as all up to runs */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* p4kube-dataplane: runs compiled P4 programs between ports. */
 #include <signal.h>
-#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -43,6 +43,17 @@ static void on_crash(int number, siginfo_t *info, void *machine)
 		raise(number);
 }
 
+/* A port takes one or two descriptors; there may be hundreds. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static void catch_crashes(void)
 {
 	struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
@@ -63,6 +74,7 @@ int main(int argc, char **argv)
 	}
 	if (control_block_signals() != 0)
 		return 1;
+	allow_many_files();
 	for (size_t i = 0; i < RTE_DIM(modules); i++) {
 		if (modules[i]->start() != 0) {
 			stop(i);

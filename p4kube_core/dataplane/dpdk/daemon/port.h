@@ -27,10 +27,10 @@ enum port_drop {
 };
 
 /* One worker's counts of one port. That worker: wo, control: ro. */
-struct port_tally {
+struct __rte_cache_aligned port_tally {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t drops[DROPS];
-} __rte_cache_aligned;
+};
 
 struct port;
 

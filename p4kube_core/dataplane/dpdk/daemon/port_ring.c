@@ -173,7 +173,7 @@ static double now_s(void)
 static int feed(struct ring_port *self, const uint8_t *blob, size_t length, struct failure *why)
 {
 	double patience = now_s() + INJECT_PATIENCE_S;
-	size_t at = 0;
+	size_t at = 0, stuck_at = 0; /* where there was no room last */
 
 	while (at < length) {
 		uint16_t bytes = (uint16_t)(blob[at] << 8 | blob[at + 1]);
@@ -182,8 +182,11 @@ static int feed(struct ring_port *self, const uint8_t *blob, size_t length, stru
 		if (!rte_ring_full(self->in))
 			mbuf = rte_pktmbuf_alloc(packet_pool);
 		if (!mbuf) {
-			if (now_s() > patience)
+			if (at > stuck_at)
+				patience = now_s() + INJECT_PATIENCE_S;
+			else if (now_s() > patience)
 				return fail(why, FAIL_IO, "the workers take no packets");
+			stuck_at = at;
 			wake(&self->port);
 			usleep(20);
 			continue;
@@ -193,6 +196,7 @@ static int feed(struct ring_port *self, const uint8_t *blob, size_t length, stru
 		rte_ring_enqueue(self->in, mbuf);
 		at += 2u + bytes;
 	}
+	patience = now_s() + INJECT_PATIENCE_S;
 	wake(&self->port);
 	while (!rte_ring_empty(self->in)) {
 		if (now_s() > patience)
