@@ -5,7 +5,8 @@ Source: P4Runtime specification 1.5.0, "P4Info".
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import Any, Final
 
 from p4kube_core import protos
 from p4kube_core.compiler.frontend import ast, types
@@ -21,7 +22,7 @@ from p4kube_core.compiler.p4info import (
     tables,
     values,
 )
-from p4kube_core.compiler.p4info.context import Context
+from p4kube_core.compiler.p4info.context import CODE, Context
 from p4kube_core.compiler.p4info.ids import Ids
 from p4kube_core.compiler.p4info.typespecs import (
     TypeSpecs,
@@ -31,7 +32,19 @@ from p4kube_core.compiler.p4info.typespecs import (
     width_of,
 )
 
-_PKG_INFO = ("name", "version", "organization", "contact", "url", "arch")
+_KINDS: Final = (
+    "tables",
+    "action_profiles",
+    "counters",
+    "direct_counters",
+    "meters",
+    "direct_meters",
+    "registers",
+    "digests",
+    "value_sets",
+    "controller_packet_metadata",
+)
+_PKG_INFO: Final = ("name", "version", "organization", "contact", "url", "arch")
 
 
 def build(checked: Checked, architecture: str, diagnostics: Diagnostics) -> Any:
@@ -74,7 +87,18 @@ def build(checked: Checked, architecture: str, diagnostics: Diagnostics) -> Any:
     _add_package(context, architecture)
     if _touches_types(context):
         message.type_info.SetInParent()
+    _check_names(context)
     return message
+
+
+def _check_names(context: Context) -> None:
+    """Refuse two objects of one kind with one name: a controller could not tell them apart."""
+    for kind in _KINDS:
+        names = [item.preamble.name for item in getattr(context.message, kind)]
+        for name, count in Counter(names).items():
+            if count > 1:
+                message = f"{count} {kind.replace('_', ' ')} have the control-plane name {name!r}"
+                context.diagnostics.error(CODE, message, None, "@name gives one of them another")
 
 
 def _touches_types(context: Context) -> bool:

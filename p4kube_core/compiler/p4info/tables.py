@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from p4kube_core import protos
-from p4kube_core.compiler.frontend import types
+from p4kube_core.compiler.frontend import ast, types
 from p4kube_core.compiler.frontend.checked import ActionUse, EnumValue, ErrorValue, Key
+from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.p4info import externs, keynames, notes, objects, values
 from p4kube_core.compiler.p4info.context import CODE, Context
 from p4kube_core.compiler.p4info.objects import ActionObject, TableObject
@@ -33,6 +34,10 @@ def add_action(context: Context, found: ActionObject) -> None:
     for parameter, given, id_ in zip(parameters, declared, ids, strict=True):
         name = notes.external_name(parameter.name, given).removeprefix(".")
         of = found.scope.type(parameter.type)
+        if not _is_writable(of):
+            message = f"a controller cannot write a {of}: the parameter wants a number or bool"
+            context.diagnostics.error(CODE, message, _place(parameter, node))
+            continue
         param = added.params.add(id=id_, name=name, bitwidth=width_of(of))
         context.add_annotations(param, given)
         notes.add_documentation(param, given)
@@ -42,6 +47,22 @@ def add_action(context: Context, found: ActionObject) -> None:
             type_name = external_name(of)
         if type_name is not None:
             param.type_name.name = type_name
+
+
+def _is_writable(of: types.Type) -> bool:
+    """Can a P4Runtime message hold a value of the type?"""
+    match of:
+        case types.Bit() | types.Int() | types.NewType() | types.SerialEnum() | types.Enum():
+            return True
+        case _:
+            return of is types.BOOL
+
+
+def _place(parameter: types.Parameter, node: ast.ActionDeclaration) -> Span:
+    declared = parameter.declaration
+    if isinstance(declared, ast.Parameter):
+        return declared.name_span
+    return node.name_span
 
 
 def add_table(context: Context, found: TableObject) -> None:

@@ -160,7 +160,7 @@ class ForIn:
 
     span: Span
     annotations: tuple[Annotation, ...]
-    variable: VariableDeclaration | Expression  # a declaration, or an l-value that exists already
+    variable: VariableDeclaration
     collection: Expression
     body: Statement
 

@@ -216,6 +216,8 @@ def _braces(c: Cursor) -> ast.Expression:
     if c.kind == "#" and c.peek() == "}":
         c.advance()
         c.advance()
+        if c.tokens[c.index - 1].end != first.start + len("{#}"):
+            raise SyntaxFault("'{#}' wanted without blanks in it", c.span_from(first))
         return ast.InvalidHeader(c.span_from(first))
     if c.peek() == "=" and c.at_name:
         return _structure(c, first)

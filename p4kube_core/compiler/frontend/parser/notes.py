@@ -5,7 +5,7 @@ from __future__ import annotations
 from p4kube_core.compiler.frontend import ast, lexer
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 from p4kube_core.compiler.frontend.lexer import Token
-from p4kube_core.compiler.frontend.parser import expressions
+from p4kube_core.compiler.frontend.parser import expressions, noteforms
 from p4kube_core.compiler.frontend.parser.cursor import Cursor, SyntaxFault
 
 
@@ -15,7 +15,9 @@ def leading_annotations(c: Cursor) -> tuple[ast.Annotation, ...]:
         return ()
     found: list[ast.Annotation] = []
     while c.kind == "@":
-        found.append(_annotation(c))
+        note = _annotation(c)
+        noteforms.check(note, c.diagnostics)
+        found.append(note)
     return tuple(found)
 
 

@@ -216,6 +216,9 @@ def _for(c: Cursor, first: Token, notes: Annotations) -> ast.Statement:
         body = statement(c)
         c.scopes.pop()
         return ast.ForIn(c.span_from(first), notes, variable, collection, body)
+    if c.at_name and c.peek() == "in":
+        hint = "the variable is declared here: for (bit<8> i in 1 .. 4)"
+        raise c.fault("type of the loop's variable wanted", hint)
     initializers = _loop_statements(c, ";", _loop_initializer)
     c.expect(";", "the loop's first part")
     condition = expressions.bracketed(c)
@@ -227,15 +230,12 @@ def _for(c: Cursor, first: Token, notes: Annotations) -> ast.Statement:
     return ast.For(c.span_from(first), notes, initializers, condition, updates, body)
 
 
-def _loop_variable(c: Cursor) -> ast.VariableDeclaration | ast.Expression | None:
+def _loop_variable(c: Cursor) -> ast.VariableDeclaration | None:
     """The variable of `for (x in ...)`; None, and nothing taken, for the other kind of loop."""
     start, depth = c.index, c.depth
     first = c.token
     try:
         notes = leading_annotations(c)
-        if c.at_name and c.peek() == "in":
-            name = c.advance()
-            return ast.NameExpression(name.span, name.text)
         type_ = types.type_reference(c)
         if c.at_name and c.peek() == "in":
             name = c.advance()
