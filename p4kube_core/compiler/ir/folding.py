@@ -1,6 +1,7 @@
 """Building expressions with what is known of their operands computed at once.
 
-Each function takes operands that are folded already and gives an equal expression, simpler where it can be.
+Each function takes operands that are folded already and gives an equal expression, simpler where
+it can be.
 """
 
 from __future__ import annotations

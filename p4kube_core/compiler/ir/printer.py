@@ -196,10 +196,8 @@ def expression(of: ex.Expression) -> str:
     """One line; every operator in brackets, so that no precedence need be known."""
     show = expression
     match of:
-        case ex.Const(types.Bool(), value):
-            return "true" if value else "false"
-        case ex.Const(type=types.Bits() as t, value=value):
-            return f"{t.width}{'s' if t.signed else 'w'}{_number(value)}"
+        case ex.Const():
+            return _constant(of.type, of.value)
         case ex.Var():
             return of.name
         case ex.Member():
@@ -228,5 +226,8 @@ def expression(of: ex.Expression) -> str:
             assert_never(of)
 
 
-def _number(value: int) -> str:
-    return str(value) if abs(value) < 1 << 16 else f"{value:#x}"
+def _constant(of: types.Scalar, value: int) -> str:
+    if isinstance(of, types.Bool):
+        return "true" if value else "false"
+    number = str(value) if abs(value) < 1 << 16 else f"{value:#x}"
+    return f"{of.width}{'s' if of.signed else 'w'}{number}"

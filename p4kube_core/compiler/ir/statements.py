@@ -1,7 +1,8 @@
 """Statements of the IR: all that has an effect, structured, each with its place in the source.
 
-Parser-only statements (Extract, Advance, Lookahead, Verify, SetNextIndex) may fail: then the parser's
-error place is set to the code named and the parser goes to `reject`, leaving the target unchanged.
+Extract, Advance, Lookahead, Verify and SetNextIndex stand in parsers only. They may fail: then the
+parser's error place is set to the code named and the parser goes to `reject`, leaving the target
+unchanged.
 `Emit` stands in a deparser only; `ApplyTable` and `Exit` in controls and (Exit) actions.
 """
 

@@ -1,0 +1,140 @@
+"""The way into the lowering: from a checked program to one of the IR."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from p4kube_core.compiler.frontend import ast, diagnostics
+from p4kube_core.compiler.frontend import types as p4
+from p4kube_core.compiler.frontend.checked import AnyDeclaration, Call, CallKind, Checked
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.compiler.ir import types
+from p4kube_core.compiler.lowering import blocks, instances, parsers, refusal, v1model
+from p4kube_core.compiler.lowering.frame import Build, Flow, Frame
+from p4kube_core.compiler.lowering.scope import BlockInstance
+
+
+def lower(
+    checked: Checked, found: diagnostics.Diagnostics, name: str | None = None
+) -> ir.Program | None:
+    """Lower a program that was checked without errors.
+
+    Args:
+        found: collects what is refused.
+        name: of the program; its file's name without ending where it is None.
+    Returns:
+        None if there is nothing to go on with; check `found` for errors in any case.
+    """
+    main = checked.main_call()
+    if main is None or checked.main is None:
+        message = "the program has no package `main`, so there is nothing to run"
+        found.error(refusal.NO_MAIN, message, checked.program.span)
+        return None
+    if main.method != v1model.PACKAGE:
+        message = f"wanted a package of v1model (V1Switch), found {main.method!r}"
+        found.error(refusal.UNKNOWN_ARCHITECTURE, message, checked.main.span)
+        return None
+    build = Build(checked, found, v1model.extern_call)
+    build.sites = _sites(checked)
+    stem = PurePath(checked.program.span.source.name).stem if name is None else name
+    try:
+        return _program(Frame(build, build.top, Flow()), main, stem, checked.main)
+    except refusal.Refused as e:
+        found.error(e.code, e.message, e.span, e.hint)
+        return None
+
+
+def _sites(checked: Checked) -> dict[AnyDeclaration, int]:
+    """How often each instance is applied in the text of the program."""
+    counts: dict[AnyDeclaration, int] = {}
+    for made in checked.calls.values():
+        if made.kind is CallKind.CONTROL_APPLY and isinstance(made.receiver, ast.NameExpression):
+            instance = checked.use(made.receiver)
+            if instance is not None:
+                counts[instance] = counts.get(instance, 0) + 1
+    return counts
+
+
+def _program(f: Frame, main: Call, name: str, package: ast.Instantiation) -> ir.Program:
+    build = f.build
+    parser = _block(f, main, v1model.PARSER)
+    shared = _shared(f, parser)
+    lowered_parser = _parser(f, parser, shared)
+    controls = tuple(
+        _control(f, _block(f, main, parameter), role, shared)
+        for parameter, role in v1model.CONTROLS
+    )
+    errors = sorted(build.checked.errors, key=lambda e: build.checked.errors[e])
+    return ir.Program(
+        name=name,
+        architecture="v1model",
+        types=tuple(build.kinds.declared.values()),
+        errors=tuple(errors),
+        variables=tuple(build.variables.values()),
+        metadata=v1model.METADATA,
+        actions=tuple(build.actions.values()),
+        tables=tuple(build.tables),
+        counters=tuple(build.counters.values()),
+        parser=lowered_parser,
+        controls=controls,
+        span=package.span,
+    )
+
+
+def _block(f: Frame, main: Call, parameter: str) -> BlockInstance:
+    node = main.argument(parameter)
+    assert node is not None
+    found = instances.instance_of(f, node)
+    if not isinstance(found, BlockInstance):
+        raise refusal.not_yet("this as an argument of the package", node.span)
+    return found
+
+
+def _shared(f: Frame, parser: BlockInstance) -> tuple[ex.Var, ex.Var, ex.Var]:
+    """Headers, metadata and standard metadata: variables that all blocks see."""
+    made = []
+    _, *parameters = f.build.checked.parameters_of(parser.declaration)
+    for p, name in zip(parameters, (None, None, v1model.METADATA), strict=True):
+        of = f.build.kinds.of(parser.scope.type(p.type), parser.declaration.span)
+        span = parser.declaration.name_span
+        made.append(f.build.variable(name or p.name, of, span))
+    headers, metadata, standard = made
+    return headers, metadata, standard
+
+
+def _bind(f: Frame, of: BlockInstance, shared: tuple[ex.Var, ...]) -> None:
+    """Give a block's parameters the variables that they stand for, in order, packets left out."""
+    run_time = [
+        p for p in f.build.checked.parameters_of(of.declaration)
+        if not isinstance(p.type, p4.Extern)
+    ]  # fmt: skip
+    for p, variable in zip(run_time, shared, strict=False):
+        of.scope.bind(p.declaration, variable)
+
+
+def _parser(f: Frame, of: BlockInstance, shared: tuple[ex.Var, ex.Var, ex.Var]) -> ir.Parser:
+    _bind(f, of, shared)
+    inner = Frame(f.build, of.scope, Flow(), block="parser")
+    blocks.elaborate(inner, of)
+    states = parsers.states(inner, of)
+    error = types.member(shared[2].type, "parser_error")
+    assert error is not None
+    return ir.Parser(
+        name=of.declaration.name,
+        states=states,
+        variables=(),
+        error=ex.Member(error.type, shared[2], error.name),
+        on_reject=ir.OnReject.CONTINUE,
+        span=of.declaration.name_span,
+    )
+
+
+def _control(
+    f: Frame, of: BlockInstance, role: ir.Role, shared: tuple[ex.Var, ex.Var, ex.Var]
+) -> ir.Control:
+    _bind(f, of, shared)
+    inner = Frame(f.build, of.scope, Flow(), block=role)
+    blocks.elaborate(inner, of)
+    blocks.body(inner, of)
+    return ir.Control(role, of.declaration.name, (), tuple(inner.out), of.declaration.name_span)

@@ -1,0 +1,165 @@
+"""Tables: lowered when first applied, once for each instance of the control around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from p4kube_core.compiler.frontend import ast, checked
+from p4kube_core.compiler.frontend.source import Span
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.compiler.ir import statements as st
+from p4kube_core.compiler.ir import types
+from p4kube_core.compiler.lowering import (
+    actions,
+    entries,
+    expressions,
+    instances,
+    refusal,
+)
+from p4kube_core.compiler.lowering.frame import Flow, Frame
+from p4kube_core.compiler.lowering.scope import ExternInstance, TableInstance
+
+DEFAULT_SIZE = 1024  # entries, where the program says none
+_IGNORED = frozenset(
+    {"size", "default_action", "entries", "largest_priority_wins", "priority_delta"}
+)
+_NOT_YET = {
+    "implementation": "action profiles and selectors",
+    "action_selector": "action selectors",
+    "meters": "direct meters",
+    "psa_implementation": "action profiles and selectors",
+    "support_timeout": "entries that time out",
+}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LoweredTable:
+    name: str
+    declarations: tuple[ast.ActionDeclaration, ...]  # of the IR table's actions, in its order
+    prelude: tuple[st.Statement, ...]  # computes what the keys read; runs before each application
+
+
+def apply(
+    f: Frame,
+    table: TableInstance,
+    span: Span,
+    hit: ex.Place | None = None,
+    action_run: ex.Place | None = None,
+) -> LoweredTable:
+    """Apply a table, lowering it if that was not done yet."""
+    if table.lowered is None:
+        table.lowered = _lower(f, table)
+    for statement in table.lowered.prelude:
+        f.emit(statement)
+    f.emit(st.ApplyTable(span, table.lowered.name, hit, action_run))
+    return table.lowered
+
+
+def _lower(f: Frame, table: TableInstance) -> LoweredTable:
+    facts = f.build.checked.tables[table.declaration]
+    inner = Frame(f.build, table.scope, Flow(), block="table")
+    keys = tuple(_key(inner, key) for key in facts.keys)
+    if any(st.bodies(s) for s in inner.out):
+        raise refusal.not_yet("a table key that calls a function", table.declaration.span)
+    listed, declarations = _actions(inner, facts)
+    default = _default(inner, facts, listed, declarations)
+    counter = _properties(inner, facts)
+    size = DEFAULT_SIZE if facts.size is None else facts.size
+    name = f.build.unique(table.control_name)
+    f.build.tables.append(
+        ir.Table(
+            name=name,
+            keys=keys,
+            actions=tuple(listed),
+            default_action=default,
+            const_default=facts.default_is_const,
+            size=size,
+            entries=entries.lower(inner, facts, keys),
+            const_entries=facts.entries_are_const,
+            direct_counter=_attached(f, counter, name, size),
+            annotations=_annotations(table.declaration.annotations),
+            span=table.declaration.name_span,
+        )
+    )
+    return LoweredTable(name, tuple(declarations), tuple(inner.out))
+
+
+def _key(f: Frame, key: checked.Key) -> ir.Key:
+    expression = expressions.value(f, key.expression)
+    if not isinstance(expression.type, types.Bits | types.Bool):
+        raise refusal.not_yet(f"a key of type {expression.type}", key.node.span)
+    try:
+        kind = ir.MatchKind(key.match_kind)
+    except ValueError:
+        message = f"the match kind {key.match_kind!r}"
+        raise refusal.not_yet(message, key.node.match_kind_span) from None
+    if kind is ir.MatchKind.SELECTOR:
+        raise refusal.not_yet("selector keys", key.node.match_kind_span)
+    return ir.Key(expression, kind, key.name, key.node.span)
+
+
+def _actions(
+    f: Frame, facts: checked.Table
+) -> tuple[list[ir.TableAction], list[ast.ActionDeclaration]]:
+    listed, declarations = [], []
+    for use in facts.actions:
+        words = {a.name for a in use.annotations}
+        name = actions.of_use(f, use).name
+        listed.append(ir.TableAction(name, "defaultonly" in words, "tableonly" in words))
+        declarations.append(use.action)
+    return listed, declarations
+
+
+def _default(
+    f: Frame,
+    facts: checked.Table,
+    listed: list[ir.TableAction],
+    declarations: list[ast.ActionDeclaration],
+) -> ir.ActionCall:
+    """The default action, which joins the list if it is not there."""
+    use = facts.default_action
+    if use is None:
+        nothing = actions.no_action(f, facts.declaration.span)
+        if all(a.action != nothing.name for a in listed):
+            listed.append(ir.TableAction(nothing.name, default_only=True))
+            declarations.append(actions.no_action_declaration(f, facts.declaration.span))
+        return ir.ActionCall(nothing.name, ())
+    in_list = facts.action(use.action.name)
+    lowered = actions.of_use(f, in_list if in_list is not None else use)
+    if all(a.action != lowered.name for a in listed):
+        listed.append(ir.TableAction(lowered.name, default_only=True))
+        declarations.append(use.action)
+    return ir.ActionCall(lowered.name, actions.control_arguments(f, use))
+
+
+def _properties(f: Frame, facts: checked.Table) -> ExternInstance | None:
+    """The direct counter, if the table names one."""
+    counter = None
+    for name, node in facts.properties.items():
+        if name in _NOT_YET:
+            raise refusal.not_yet(f"{_NOT_YET[name]} ({name!r} of a table)", node.span)
+        if name in ("counters", "psa_direct_counter", "pna_direct_counter"):
+            found = instances.instance_of(f, node.value)
+            if isinstance(found, ExternInstance):
+                counter = found
+    return counter
+
+
+def _attached(f: Frame, counter: ExternInstance | None, table: str, size: int) -> str | None:
+    """Tell a direct counter whose it is."""
+    if counter is None:
+        return None
+    found = f.build.counters[counter.name]
+    f.build.counters[counter.name] = ir.Counter(
+        found.name, found.unit, size, table, found.automatic, found.span
+    )
+    return found.name
+
+
+def _annotations(given: tuple[ast.Annotation, ...]) -> tuple[ir.Annotation, ...]:
+    return tuple(
+        ir.Annotation(a.name, " ".join(t.text for t in a.tokens or ()).strip('"')) for a in given
+    )

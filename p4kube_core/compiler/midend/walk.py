@@ -1,0 +1,113 @@
+"""Going through bodies and expressions, to look at them or to build them anew."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import folding
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.compiler.ir import statements as st
+
+Rewrite = Callable[[st.Body], st.Body]
+Change = Callable[[ex.Expression], ex.Expression]
+_S = TypeVar("_S", bound=st.Statement)
+
+
+def statements(body: st.Body) -> Iterator[st.Statement]:
+    """Every statement, outer ones first."""
+    for statement in body:
+        yield statement
+        for inner in st.bodies(statement):
+            yield from statements(inner)
+
+
+def expressions(of: ex.Expression) -> Iterator[ex.Expression]:
+    """The expression and all under it."""
+    yield of
+    for operand in ex.operands(of):
+        yield from expressions(operand)
+
+
+def variables_of(of: ex.Expression) -> Iterator[str]:
+    for e in expressions(of):
+        if isinstance(e, ex.Var):
+            yield e.name
+
+
+def over_bodies(of: ir.Program, change: Rewrite) -> ir.Program:
+    """The program with every outermost body changed."""
+    states = tuple(dataclasses.replace(s, body=change(s.body)) for s in of.parser.states)
+    return dataclasses.replace(
+        of,
+        actions=tuple(dataclasses.replace(a, body=change(a.body)) for a in of.actions),
+        parser=dataclasses.replace(of.parser, states=states),
+        controls=tuple(dataclasses.replace(c, body=change(c.body)) for c in of.controls),
+    )
+
+
+def with_bodies(of: st.Statement, change: Rewrite) -> st.Statement:
+    """The statement with the bodies directly under it changed."""
+    match of:
+        case st.If():
+            return dataclasses.replace(of, then=change(of.then), otherwise=change(of.otherwise))
+        case st.Switch():
+            cases = tuple(dataclasses.replace(c, body=change(c.body)) for c in of.cases)
+            return dataclasses.replace(of, cases=cases, otherwise=change(of.otherwise))
+        case st.Block() | st.Loop():
+            return dataclasses.replace(of, body=change(of.body))
+        case _:
+            return of
+
+
+def changed(of: ex.Expression, change: Change) -> ex.Expression:
+    """The expression with `change` applied to all of it from the leaves up, folded."""
+    operands = ex.operands(of)
+    if operands:
+        new = tuple(changed(o, change) for o in operands)
+        if any(a is not b for a, b in zip(new, operands, strict=True)):
+            of = folding.rebuilt(of, new)
+    return change(of)
+
+
+def with_expressions(of: st.Statement, change: Change) -> st.Statement:
+    """The statement with the expressions directly in it changed; places written stay places."""
+
+    def place(p: ex.Place) -> ex.Place:
+        return folding.place(change(p))
+
+    match of:
+        case st.Assign():
+            return dataclasses.replace(of, target=place(of.target), value=change(of.value))
+        case st.Clear() | st.Lookahead():
+            return dataclasses.replace(of, target=place(of.target))
+        case st.SetValid() | st.Emit():
+            return dataclasses.replace(of, header=place(of.header))
+        case st.Push() | st.Pop():
+            return dataclasses.replace(of, stack=place(of.stack))
+        case st.SetNextIndex():
+            return dataclasses.replace(of, stack=place(of.stack), value=change(of.value))
+        case st.Extract():
+            size = None if of.varbit_bits is None else change(of.varbit_bits)
+            return dataclasses.replace(of, header=place(of.header), varbit_bits=size)
+        case st.Advance():
+            return dataclasses.replace(of, bits=change(of.bits))
+        case st.Verify():
+            return dataclasses.replace(of, condition=change(of.condition), error=change(of.error))
+        case st.If():
+            return dataclasses.replace(of, condition=change(of.condition))
+        case st.Switch():
+            return dataclasses.replace(of, subject=change(of.subject))
+        case st.ApplyTable():
+            hit = None if of.hit is None else place(of.hit)
+            run = None if of.action_run is None else place(of.action_run)
+            return dataclasses.replace(of, hit=hit, action_run=run)
+        case st.Count():
+            return of if of.index is None else dataclasses.replace(of, index=change(of.index))
+        case st.Hash():
+            data = tuple(change(e) for e in of.data)
+            return dataclasses.replace(of, data=data, result=place(of.result))
+        case st.Block() | st.Loop() | st.Leave() | st.Return() | st.Exit():
+            return of
