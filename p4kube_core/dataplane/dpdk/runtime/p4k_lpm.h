@@ -52,66 +52,70 @@ struct p4k_lpm_packed {
 	uintptr_t references[];	     /* writer: wo, readers: ro */
 };
 
-/* Up to 8 bytes of the key from byte `at` on, left-aligned, big-endian, zeros behind the key's end; at <= bytes. */
+/* Up to 8 bytes of the key from byte `at` on, left-aligned, big-endian, zeros behind the key's end; at < bytes. */
 static inline uint64_t
 p4k_lpm_window(const uint8_t *key, unsigned int bytes, unsigned int at)
 {
+	unsigned int from = bytes < 8 || at < bytes - 8 ? at : bytes - 8;
 	uint64_t window = 0;
 
-	if (bytes > 8) {
-		unsigned int from = at < bytes - 8 ? at : bytes - 8;
-
-		if (at >= bytes)
-			return 0;
+	if (bytes < 8)
+		memcpy(&window, key, bytes);
+	else
 		memcpy(&window, key + from, 8);
-		return __builtin_bswap64(window) << (at - from) * 8;
-	}
-	if (at >= 8)
-		return 0;
-	memcpy(&window, key, bytes);
-	return __builtin_bswap64(window) << at * 8;
+	return __builtin_bswap64(window) << (bytes < 8 ? at : at - from) * 8;
+}
+
+/* The entry in this node for the value of its byte, or NULL; *next: the child for it, or 0. */
+static inline const struct p4k_entry *
+p4k_lpm_step_packed(const struct p4k_lpm_packed *node, unsigned int value, p4k_lpm_ref *next)
+{
+	const struct p4k_lpm_bits *bits = &node->bits[value / 64];
+	uint64_t bit = (uint64_t)1 << value % 64;
+	/* Bits up to and with `value` for the best, below it for the child. */
+	unsigned int best = node->best_rank[value / 64] +
+			    (unsigned int)__builtin_popcountll(bits->bests & (bit | (bit - 1)));
+	unsigned int child = node->n_bests + node->child_rank[value / 64] +
+			     (unsigned int)__builtin_popcountll(bits->children & (bit - 1));
+
+	*next = bits->children & bit ? __atomic_load_n(&node->references[child], __ATOMIC_ACQUIRE) : 0;
+	return (const struct p4k_entry *)__atomic_load_n(&node->references[best], __ATOMIC_ACQUIRE);
+}
+
+static inline const struct p4k_entry *
+p4k_lpm_step(p4k_lpm_ref node, unsigned int value, p4k_lpm_ref *next)
+{
+	const struct p4k_lpm_slot *slot;
+
+	if (!(node & P4K_LPM_FLAT))
+		return p4k_lpm_step_packed((const struct p4k_lpm_packed *)node, value, next);
+	slot = &((const struct p4k_lpm_flat *)(node - P4K_LPM_FLAT))->slots[value];
+	*next = __atomic_load_n(&slot->child, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&slot->best, __ATOMIC_ACQUIRE);
 }
 
 static inline const struct p4k_entry *
 p4k_lpm_find(const struct p4k_lpm_flat *root, const uint8_t *key, unsigned int bytes)
 {
-	const struct p4k_lpm_slot *slot = &root->slots[key[0]];
+	uint64_t window = p4k_lpm_window(key, bytes, 0);
+	const struct p4k_lpm_slot *slot = &root->slots[window >> 56];
 	const struct p4k_entry *best = __atomic_load_n(&slot->best, __ATOMIC_ACQUIRE);
 	p4k_lpm_ref next = __atomic_load_n(&slot->child, __ATOMIC_ACQUIRE);
 	unsigned int at = 1;
 
 	while (next != 0) {
 		const struct p4k_lpm_skip *skip = (const struct p4k_lpm_skip *)(next & ~(p4k_lpm_ref)P4K_LPM_FLAT);
-		uint64_t window = p4k_lpm_window(key, bytes, at);
-		unsigned int value;
+		const struct p4k_entry *found;
 
+		/* A short key stays in a register, and a node never skips all of what is left of it. */
+		window = bytes <= 8 ? window << 8 : p4k_lpm_window(key, bytes, at);
 		if (((window ^ skip->prefix) & skip->mask) != 0)
 			break;
-		at += skip->bytes;
-		value = key[at++];
-		if (next & P4K_LPM_FLAT) {
-			const struct p4k_entry *found;
-
-			slot = &((const struct p4k_lpm_flat *)(const void *)skip)->slots[value];
-			found = __atomic_load_n(&slot->best, __ATOMIC_ACQUIRE);
-			best = found != NULL ? found : best;
-			next = __atomic_load_n(&slot->child, __ATOMIC_ACQUIRE);
-		} else {
-			const struct p4k_lpm_packed *node = (const struct p4k_lpm_packed *)(const void *)skip;
-			const struct p4k_lpm_bits *bits = &node->bits[value / 64];
-			uint64_t below = ((uint64_t)1 << value % 64) - 1;
-			uint64_t bit = below + 1;
-			unsigned int rank = node->best_rank[value / 64] +
-					    (unsigned int)__builtin_popcountll(bits->bests & (below | bit));
-			uintptr_t found = __atomic_load_n(&node->references[rank], __ATOMIC_ACQUIRE);
-
-			best = found != 0 ? (const struct p4k_entry *)found : best;
-			if ((bits->children & bit) == 0)
-				break;
-			rank = node->n_bests + node->child_rank[value / 64] +
-			       (unsigned int)__builtin_popcountll(bits->children & below);
-			next = __atomic_load_n(&node->references[rank], __ATOMIC_ACQUIRE);
-		}
+		at += skip->bytes + 1;
+		if (bytes <= 8)
+			window <<= 8 * skip->bytes;
+		found = p4k_lpm_step(next, bytes <= 8 ? (unsigned int)(window >> 56) : key[at - 1], &next);
+		best = found != NULL ? found : best;
 	}
 	return best;
 }
