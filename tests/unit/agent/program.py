@@ -172,6 +172,7 @@ def p4info(held: Manifest) -> Any:
         else:
             made = info.direct_counters.add(direct_table_id=held.tables[counter.table].id)
         _preamble(made, counter.id, counter.name)
+        made.spec.unit = protos.p4info.CounterSpec.BOTH
     return info
 
 
