@@ -39,8 +39,7 @@ def _in_place(unit: Unit, plan: inplace.Plan) -> None:
     code = unit.code
     last = max((i for i, e in enumerate(plan.emits) if plan.changed(e)), default=-1)
     if last < 0:
-        code.line("/* No program path changes a header. */")
-        code.line("(void)s;")
+        code.line("/* Nothing changes a header. */")
         return
     code.line("uint8_t *at = s->packet->data;")
     code.line()
@@ -75,7 +74,6 @@ def _in_two_passes(unit: Unit, control: ir.Control) -> None:
     code.line("\treturn false;")
     code.line()
     _walk(unit, control.body, lambda e: _append(unit, e))
-    code.line("(void)at;")
     code.own()
 
 

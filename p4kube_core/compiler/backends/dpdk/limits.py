@@ -108,7 +108,20 @@ def _check_table(found: Diagnostics, table: ir.Table) -> None:
     _check_bound(found, "entries", table.name, table.size, MOST_ENTRIES, table.span)
 
 
+def _check_values(found: Diagnostics, of: st.Statement) -> None:
+    for top in (*st.reads(of), *st.writes(of)):
+        for e in places.ex_walk(top):
+            if isinstance(e.type, types.Bits) and e.type.width > values.WIDEST_BITS:
+                found.error(
+                    "P4K0502",
+                    f"target dpdk takes values of at most {values.WIDEST_BITS} bits, "
+                    f"found a {e.type}",
+                    of.span,
+                )
+
+
 def _check_statement(found: Diagnostics, of: st.Statement) -> None:
+    _check_values(found, of)
     match of:
         case st.Hash() if of.algorithm not in hashes.SUPPORTED:
             found.error("P4K0508", f"target dpdk does not compute {of.algorithm} yet", of.span)

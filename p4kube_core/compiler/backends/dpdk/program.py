@@ -54,10 +54,11 @@ def _head(of: unit.Unit) -> None:
         " */",
         '#include "p4k_program.h"',
         "",
-        "/* What a program compares with itself or with its bounds is its own affair. */",
+        "/* What a program leaves unused, or compares with itself, is its own affair. */",
         '#pragma GCC diagnostic ignored "-Wtype-limits"',
         '#pragma GCC diagnostic ignored "-Wtautological-compare"',
         '#pragma GCC diagnostic ignored "-Wunused-but-set-variable"',
+        '#pragma GCC diagnostic ignored "-Wunused-parameter"',
     )
 
 
@@ -123,8 +124,6 @@ def _control(of: unit.Unit, control: ir.Control) -> None:
         f"{control.role} {control.name}",
     )
     statements.declare(of, control.variables, control.body)
-    if not control.body:
-        code.line("(void)s;")
     statements.Writer(of, "return;", "return;").body(control.body)
     code.close()
 

@@ -352,22 +352,30 @@ class Writer:
             case types.Header():
                 load = self.unit.function("load", to.name)
                 self._guarded(spot, f"{load}(&{{}}, cursor.at);")
-            case types.Struct():
-                offset = 0
-                for leaf in leaves_of(of.target):
-                    text = wire.load_leaf(expressions.scalar(leaf.type), offset, "cursor.at")
-                    self.store(leaf, text)
-                    offset += types.width_bits(leaf.type)
+            case types.Struct() | types.Stack():
+                self._peek(of.target, 0)
             case _:
                 raise errors.InvariantViolated(f"a lookahead of {to}")
 
-
-def leaves_of(place: ex.Place) -> list[ex.Place]:
-    """The numbers in a struct."""
-    if not isinstance(place.type, types.Struct):
-        return [place]
-    members = (ex.Member(m.type, place, m.name) for m in place.type.members)
-    return [leaf for member in members for leaf in leaves_of(member)]
+    def _peek(self, target: ex.Place, offset: int) -> int:
+        """Read from that many bits behind the cursor; returns the offset of what follows."""
+        of = target.type
+        match of:
+            case types.Struct() | types.Header():
+                if isinstance(of, types.Header):
+                    self._guarded(self.unit.printer.spot(target), "{}.valid = true;")
+                for m in of.members:
+                    offset = self._peek(ex.Member(m.type, target, m.name), offset)
+                return offset
+            case types.Stack():
+                for i in range(of.size):
+                    element = ex.Index(of.element, target, ex.Const(types.Bits(32), i))
+                    offset = self._peek(element, offset)
+                return offset
+            case _:
+                text = wire.load_leaf(expressions.scalar(of), offset, "cursor.at")
+                self.store(target, text)
+                return offset + types.width_bits(of)
 
 
 def declare(unit: Unit, variables: tuple[ir.Variable, ...], body: st.Body) -> None:

@@ -41,22 +41,12 @@ def _action(unit: Unit, of: layout.ActionLayout) -> None:
         if parameter.name in mentioned:
             _parameter(unit, field, parameter)
     statements.declare(unit, action.variables, action.body)
-    if not _mentions_entry(action, mentioned):
-        code.line("(void)entry;")
-    if not action.body:
-        code.line("(void)s;")
     ends = "return false;" if exits else "return;"
     writer = statements.Writer(unit, ends, "return true;")
     writer.body(action.body)
     if exits:
         code.line("return false;")
     code.close()
-
-
-def _mentions_entry(action: ir.Action, mentioned: set[str]) -> bool:
-    return any(p.name in mentioned for p in action.parameters) or any(
-        isinstance(s, st.Count) and s.index is None for s in places.st_walk(action.body)
-    )
 
 
 def _parameter(unit: Unit, field: layout.Field, parameter: ir.Parameter) -> None:

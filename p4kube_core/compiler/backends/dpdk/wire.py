@@ -51,10 +51,21 @@ def _members(
 ) -> Iterator[tuple[expressions.Text, types.Scalar, str]]:
     for m in of.members:
         text = f"{base}{unit.c_types.member(of, m.name)}"
-        if isinstance(m.type, types.Struct):
-            yield from _members(unit, m.type, f"{text}.", f"{path}{m.name}.")
-        else:
-            yield expressions.Text(text), expressions.scalar(m.type), f"{path}{m.name}"
+        yield from _numbers(unit, m.type, text, f"{path}{m.name}")
+
+
+def _numbers(
+    unit: Unit, of: types.Type, text: str, path: str
+) -> Iterator[tuple[expressions.Text, types.Scalar, str]]:
+    """The numbers in a member, in the order of the wire."""
+    match of:
+        case types.Struct():
+            yield from _members(unit, of, f"{text}.", f"{path}.")
+        case types.Stack():
+            for i in range(of.size):
+                yield from _numbers(unit, of.element, f"{text}.at[{i}]", path)
+        case _:
+            yield expressions.Text(text), expressions.scalar(of), path
 
 
 def load_function(unit: Unit, of: types.Header) -> None:
