@@ -51,15 +51,15 @@ table_named(const char *name)
 static bool
 add_entries(void)
 {
-	struct p4k_table *lpm = table_named("Ingress.routes");
-	struct p4k_table *exact = table_named("Ingress.next_hops");
+	struct p4k_table *lpm = table_named("Route.routes");
+	struct p4k_table *exact = table_named("Route.next_hops");
 
 	for (unsigned int i = 0; i < N_ROUTES; i++) {
 		uint8_t record[10] = {0};
 
 		put_be(record, 4, routes[i].prefix);
 		put_be(record + 4, 2, routes[i].bits);
-		put_be(record + 6, 2, action_named("Ingress.set_next_hop"));
+		put_be(record + 6, 2, action_named("Route.set_next_hop"));
 		put_be(record + 8, 2, routes[i].next_hop);
 		if (p4k_table_insert(lpm, record) < 0)
 			return false;
@@ -68,7 +68,7 @@ add_entries(void)
 		uint8_t record[18] = {0};
 
 		put_be(record, 2, i);
-		put_be(record + 2, 2, action_named("Ingress.forward"));
+		put_be(record + 2, 2, action_named("Route.forward"));
 		memcpy(record + 4, hops[i].dst_addr, 6);
 		memcpy(record + 10, hops[i].src_addr, 6);
 		put_be(record + 16, 2, hops[i].port);

@@ -1,12 +1,14 @@
-"""Turn an SWX specification into C calls that configure a pipeline with it.
+"""Turn an SWX specification into C calls that configure a pipeline with it: `python spec.py FILE`.
 
-DPDK reads such a file only on the way to its own code generator; the interpreter is configured through the API.
-Only what l3.spec uses is understood.
+DPDK reads such a file only on the way to its own code generator; the interpreter is configured
+through the API. Only what l3.spec uses is understood.
 """
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 Line = list[str]
 
@@ -49,7 +51,9 @@ def read(text: str) -> Specification:
         ValueError: a line that is not understood.
     """
     spec = Specification()
-    lines = iter([words for line in text.splitlines() if (words := line.partition("//")[0].split())])
+    lines = iter(
+        [words for line in text.splitlines() if (words := line.partition("//")[0].split())]
+    )
     for line in lines:
         match line:
             case ["struct", name, "{"]:
@@ -88,13 +92,16 @@ def struct_call(name: str, fields: list[Line]) -> str:
 
 
 def table_call(name: str, parts: dict[str, list[Line]]) -> str:
-    keys = ", ".join(f'{{"{key}", RTE_SWX_TABLE_MATCH_{match.upper()}}}' for key, match in parts["key"])
+    keys = ", ".join(
+        f'{{"{key}", RTE_SWX_TABLE_MATCH_{match.upper()}}}' for key, match in parts["key"]
+    )
     actions = [action for (action,) in parts["actions"]]
     ((default, *_),) = parts["default_action"]
     ((size,),) = parts["size"]
+    n_keys = len(parts["key"])
     return (
         f'rte_swx_pipeline_table_config(p, "{name}", &(struct rte_swx_pipeline_table_params){{'
-        f".fields = (struct rte_swx_match_field_params[]){{{keys}}}, .n_fields = {len(parts['key'])}, "
+        f".fields = (struct rte_swx_match_field_params[]){{{keys}}}, .n_fields = {n_keys}, "
         f".action_names = {strings(actions)}, .n_actions = {len(actions)}, "
         f'.default_action_name = "{default}"}}, NULL, NULL, {size})'
     )
@@ -120,9 +127,15 @@ def calls(spec: Specification) -> list[str]:
 
 
 def to_header(text: str) -> str:
-    """C that defines `int l3_spec_configure(struct rte_swx_pipeline *p)`; returns 0 or a negative errno."""
-    steps = "\n".join(f"\tif ((status = {call}) != 0)\n\t\treturn status;" for call in calls(read(text)))
+    """C that defines `int l3_spec_configure(struct rte_swx_pipeline *)`: 0 or a negative errno."""
+    steps = "\n".join(
+        f"\tif ((status = {call}) != 0)\n\t\treturn status;" for call in calls(read(text))
+    )
     return (
         "static int\nl3_spec_configure(struct rte_swx_pipeline *p)\n{\n\tint status;\n\n"
         f"{steps}\n\treturn 0;\n}}\n"
     )
+
+
+if __name__ == "__main__":
+    print(to_header(Path(sys.argv[1]).read_text()))

@@ -1,0 +1,198 @@
+"""Forwarding IPv4, packets made in memory: p4kube beside DPDK's SWX and C by hand.
+
+Also a program of its own: `python bench/pipeline/run.py [--rounds N] [--json FILE]`.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from p4kube_core import errors
+from p4kube_core.compiler import driver
+from p4kube_core.compiler.backends.dpdk import object as objects
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parents[1]
+RUNTIME: Final = ROOT / "p4kube_core/dataplane/dpdk/runtime"
+PACKETS: Final = (
+    65536  # a round and candidate: a few milliseconds, so that rounds interleave finely
+)
+FLAGS: Final = ("-std=gnu11", "-O3", "-Wall", "-Wextra", "-Werror", "-DALLOW_EXPERIMENTAL_API")
+OURS: Final = "p4kube"
+PACKETS_ONLY: Final = "packets"
+TIMEOUT_S: Final = 120.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What to run, and where to keep what was built for it."""
+
+    cache: Path
+    toolchain: objects.Toolchain
+    rounds: int = 101
+    swx_library: Path | None = None
+    """l3.spec as rte_swx_pipeline_codegen() translates it, compiled for the DPDK installed.
+
+    None: SWX is measured interpreted only. The C needs headers that DPDK does not install.
+    """
+
+
+def settings_from(environ: dict[str, str]) -> Settings:
+    """Read XDG_CACHE_HOME and P4KUBE_SWX_LIBRARY, and what the compiler's toolchain reads."""
+    base = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME", "/root"), ".cache"))
+    library = environ.get("P4KUBE_SWX_LIBRARY")
+    return Settings(
+        cache=Path(base, "p4kube", "bench"),
+        toolchain=objects.Toolchain.from_environment(environ),
+        swx_library=Path(library) if library else None,
+    )
+
+
+def run(json_file: Path | None) -> int:
+    """Build, measure, print the table; for `p4kube bench`.
+
+    Args:
+        json_file: where the figures of every round go.
+    Returns:
+        The exit status.
+    """
+    measure(settings_from(dict(os.environ)), json_file)
+    return 0
+
+
+def measure(settings: Settings, json_file: Path | None) -> dict[str, Any]:
+    """Build, measure, print the table.
+
+    Returns:
+        What json_file holds: `ns` has nanoseconds a packet for each candidate, a value each round.
+    """
+    with tempfile.TemporaryDirectory(prefix="p4kube-bench-") as directory:
+        print(f"compiling {HERE / 'l3.p4'}", flush=True)
+        program = Path(directory, "l3.so")
+        program.write_bytes(translate(settings.toolchain))
+        print("building the candidates", flush=True)
+        binary = build(settings.cache)
+        print(f"measuring {settings.rounds} rounds of {PACKETS} packets", flush=True)
+        command = [binary, str(settings.rounds), str(PACKETS), program]
+        if settings.swx_library is not None:
+            command.append(settings.swx_library)
+        result: dict[str, Any] = json.loads(succeed(command, directory))
+    result["machine"] = machine()
+    print(table(result))
+    if json_file is not None:
+        json_file.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def translate(toolchain: objects.Toolchain) -> bytes:
+    """The shared object of l3.p4."""
+    return driver.build(HERE / "l3.p4", toolchain=toolchain).artifact.object
+
+
+def succeed(command: list[Any], directory: str | Path) -> str:
+    """Run a command.
+
+    Returns:
+        What it printed.
+    Raises:
+        errors.MachineError: it failed, or took longer than TIMEOUT_S.
+    """
+    try:
+        done = subprocess.run(
+            command, cwd=directory, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise errors.MachineError(f"cannot run {command[0]}: {e}") from e
+    if done.returncode != 0:
+        raise errors.MachineError(f"{command[0]} failed:\n{done.stdout}{done.stderr}".rstrip())
+    return done.stdout
+
+
+def build(cache: Path) -> Path:
+    """The program that measures; from the cache if nothing of it has changed."""
+    sources = sorted([*HERE.glob("*.c"), *RUNTIME.glob("*.c")])
+    headers = sorted([*HERE.glob("*.h"), *RUNTIME.glob("*.h"), HERE / "l3.spec", HERE / "spec.py"])
+    dpdk = shlex.split(succeed(["pkg-config", "--cflags", "libdpdk"], HERE))
+    libraries = shlex.split(succeed(["pkg-config", "--libs", "libdpdk"], HERE))
+    digest = hashlib.sha256("\0".join([*FLAGS, *dpdk, *libraries]).encode())
+    for file in [*sources, *headers]:
+        digest.update(file.read_bytes())
+    kept = cache / f"pipeline-{digest.hexdigest()[:16]}"
+    if kept.exists():
+        return kept
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as directory:
+        made = Path(directory, "pipeline")
+        header = succeed([sys.executable, HERE / "spec.py", HERE / "l3.spec"], HERE)
+        Path(directory, "l3_spec.h").write_text(header)
+        include = [f"-I{path}" for path in (ROOT, RUNTIME, directory)]
+        succeed(
+            ["cc", *FLAGS, *dpdk, *include, *sources, *libraries, "-ldl", "-o", made], directory
+        )
+        made.rename(kept)
+    return kept
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on."""
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    model = models[0] if models else platform.machine()
+    return {
+        "processor": f"{len(os.sched_getaffinity(0))} x {model}",
+        "kernel": platform.release(),
+        "dpdk": succeed(["pkg-config", "--modversion", "libdpdk"], HERE).strip(),
+        "compiler": succeed(["cc", "--version"], HERE).splitlines()[0],
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """Median and quartiles of each; the median less what packets cost; the time over ours."""
+    ns: dict[str, list[float]] = result["ns"]
+    packets = statistics.median(ns[PACKETS_ONLY])
+    lines = [
+        f"{'':16} {'ns a packet':>12} {'quartiles':>15} {'less packets':>13} {'over p4kube':>12}",
+    ]
+    for name, values in ns.items():
+        middle = statistics.median(values)
+        low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else (middle,) * 3
+        over = statistics.median(v / o for v, o in zip(values, ns[OURS], strict=True))
+        lines.append(
+            f"{name:16} {middle:12.1f} {f'{low:.1f}-{high:.1f}':>15} "
+            f"{middle - packets:13.1f} {over:12.2f}"
+        )
+    lines.append(
+        f"every candidate did the same to every packet; {result['forwarded']:.1%} forwarded"
+    )
+    lines.append(", ".join(result["machine"].values()))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    settings = settings_from(dict(os.environ))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=settings.rounds)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--swx-library", type=Path, default=settings.swx_library)
+    options = parser.parse_args()
+    measure(
+        dataclasses.replace(settings, rounds=options.rounds, swx_library=options.swx_library),
+        options.json,
+    )
+
+
+if __name__ == "__main__":
+    main()
