@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final, final
 
+from p4kube_core.compiler.frontend import syntax_codes
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 from p4kube_core.compiler.frontend.source import Source, Span
 
@@ -144,12 +145,14 @@ def report_stray(source: Source, start: int, end: int, diagnostics: Diagnostics 
         stop = end if stop < 0 else stop
         if diagnostics:
             where = Span(source, start, stop)
-            diagnostics.error("P4K0102", "string literal has no closing quote", where)
+            diagnostics.error(
+                syntax_codes.OPEN_STRING, "string literal has no closing quote", where
+            )
         return stop
     if text.startswith("/*", start):
         if diagnostics:
             where = Span(source, start, start + 2)
-            diagnostics.error("P4K0101", "comment has no closing */", where)
+            diagnostics.error(syntax_codes.OPEN_COMMENT, "comment has no closing */", where)
         return end
     return start + 1
 
@@ -158,7 +161,9 @@ def stray_character(token: Token, diagnostics: Diagnostics) -> None:
     """Report a token of kind OTHER where P4 has no place for one."""
     if len(token.text) == 1:
         shown = repr(token.text) if token.text.isprintable() else f"U+{ord(token.text):04X}"
-        diagnostics.error("P4K0103", f"no token of P4 begins with {shown}", token.span)
+        diagnostics.error(
+            syntax_codes.STRAY_CHARACTER, f"no token of P4 begins with {shown}", token.span
+        )
 
 
 def integer_parts(text: str) -> tuple[int, int | None, bool, int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from p4kube_core.compiler.frontend import lexer
+from p4kube_core.compiler.frontend import lexer, syntax_codes
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.source import Source, Span
@@ -113,7 +113,7 @@ class Macros:
                 continue
             arguments[-1].append(token)
         self.diagnostics.error(
-            "P4K0110", f"call of macro {macro.name!r} has no closing ')'", name.span
+            syntax_codes.OPEN_CALL, f"call of macro {macro.name!r} has no closing ')'", name.span
         )
         return None
 
@@ -128,7 +128,7 @@ class Macros:
             arguments.append([])
         if len(arguments) != wanted:
             self.diagnostics.error(
-                "P4K0111",
+                syntax_codes.MACRO_ARGUMENTS,
                 f"macro {macro.name!r} takes {wanted} argument(s), {len(arguments)} given",
                 name.span,
             )
@@ -175,7 +175,9 @@ class Macros:
         made = lexer.tokens_between(Source("<pasted>", text), 0, len(text), None)
         if len(made) != 1 or made[0].kind == lexer.OTHER:
             self.diagnostics.error(
-                "P4K0112", f"pasting {left.text!r} and {right.text!r} makes no token", at.span
+                syntax_codes.PASTING,
+                f"pasting {left.text!r} and {right.text!r} makes no token",
+                at.span,
             )
             return [left, right]
         return [made[0].moved(at, left.hidden & right.hidden)]
@@ -220,7 +222,7 @@ def parse_definition(
     """A macro from what stands after #define; None, said why, if it is none."""
     if not tokens or not tokens[0].text.isidentifier() or tokens[0].text == "defined":
         place = tokens[0].span if tokens else directive
-        diagnostics.error("P4K0113", "#define needs a name", place)
+        diagnostics.error(syntax_codes.BAD_DEFINE, "#define needs a name", place)
         return None
     name = tokens[0]
     called = len(tokens) > 1 and tokens[1].kind == "(" and tokens[1].start == name.end
@@ -241,7 +243,7 @@ def parse_definition(
     if i >= len(tokens) or tokens[i].kind != ")":
         place = tokens[min(i, len(tokens) - 1)].span
         message = f"parameters of macro {name.text!r} must be names between ( and )"
-        diagnostics.error("P4K0113", message, place)
+        diagnostics.error(syntax_codes.BAD_DEFINE, message, place)
         return None
     variadic = bool(parameters) and parameters[-1] == _VARIADIC
     return Macro(name.text, tuple(parameters), variadic, tuple(tokens[i + 1 :]), name.span)

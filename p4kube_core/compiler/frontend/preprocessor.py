@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
-from p4kube_core.compiler.frontend import conditions, files, lexer, macros
+from p4kube_core.compiler.frontend import conditions, files, lexer, macros, syntax_codes
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics, did_you_mean
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.source import LineMarker, Source, Span
@@ -88,7 +88,7 @@ def preprocess(
         preprocessor.read(_File(source, path))
     except macros.TooManyTokens:
         message = f"program has more than {macros.MAX_TOKENS} tokens after macro expansion"
-        diagnostics.error("P4K0114", message, None)
+        diagnostics.error(syntax_codes.TOO_LARGE, message, None)
     end = len(source.text)
     preprocessor.output.append(Token(lexer.END, "", source, end, end))
     return preprocessor.output
@@ -155,7 +155,9 @@ class _Preprocessor:
                 self.run.append(Token(kind, word, source, start, position))
         self.flush()
         for branch in file.branches:
-            self.diagnostics.error("P4K0121", "conditional has no #endif", branch.span)
+            self.diagnostics.error(
+                syntax_codes.CONDITIONALS, "conditional has no #endif", branch.span
+            )
 
     def flush(self) -> None:
         """Expand the tokens read since the last directive and hand them on."""
@@ -188,7 +190,9 @@ class _Preprocessor:
             else:
                 known = (*_CONDITIONALS, *_DIRECTIVES)
                 message = f"no directive #{name}"
-                self.diagnostics.error("P4K0115", message, span, did_you_mean(name, known))
+                self.diagnostics.error(
+                    syntax_codes.UNKNOWN_DIRECTIVE, message, span, did_you_mean(name, known)
+                )
         return end
 
     def tokens(self, line: _Line) -> list[Token]:
@@ -213,7 +217,9 @@ class _Preprocessor:
         if parent:
             tokens = self.tokens(line)
             if not tokens or not tokens[0].text.isidentifier():
-                self.diagnostics.error("P4K0116", f"{line.span.text} needs a name", line.span)
+                self.diagnostics.error(
+                    syntax_codes.BAD_DIRECTIVE, f"{line.span.text} needs a name", line.span
+                )
             else:
                 value = (tokens[0].text in self.macros.defined) == wanted
         line.file.branches.append(_Branch(line.span, value, parent, value))
@@ -238,13 +244,13 @@ class _Preprocessor:
         if line.file.branches:
             line.file.branches.pop()
         else:
-            self.diagnostics.error("P4K0121", "#endif without #if", line.span)
+            self.diagnostics.error(syntax_codes.CONDITIONALS, "#endif without #if", line.span)
 
     def open_branch(self, line: _Line) -> _Branch | None:
         if line.file.branches and not line.file.branches[-1].has_else:
             return line.file.branches[-1]
         before = "after #else" if line.file.branches else "without #if"
-        self.diagnostics.error("P4K0121", f"{line.span.text} {before}", line.span)
+        self.diagnostics.error(syntax_codes.CONDITIONALS, f"{line.span.text} {before}", line.span)
         return None
 
     def condition(self, line: _Line) -> bool:
@@ -253,7 +259,7 @@ class _Preprocessor:
             expanded = self.macros.expand(self.replace_defined(tokens))
             return conditions.value_of(expanded, line.span) != 0
         except conditions.ConditionError as e:
-            self.diagnostics.error("P4K0116", str(e), e.span)
+            self.diagnostics.error(syntax_codes.BAD_DIRECTIVE, str(e), e.span)
             return False
 
     def replace_defined(self, tokens: list[Token]) -> list[Token]:
@@ -291,13 +297,13 @@ class _Preprocessor:
         if old is not None and not old.same_as(macro):
             hint = f"it was defined at {old.span}" if old.span else None
             message = f"macro {macro.name!r} is defined anew"
-            self.diagnostics.warn("P4K0117", message, macro.span, hint)
+            self.diagnostics.warn(syntax_codes.REDEFINED, message, macro.span, hint)
         self.macros.defined[macro.name] = macro
 
     def undef(self, line: _Line) -> None:
         tokens = self.tokens(line)
         if not tokens or not tokens[0].text.isidentifier():
-            self.diagnostics.error("P4K0116", "#undef needs a name", line.span)
+            self.diagnostics.error(syntax_codes.BAD_DIRECTIVE, "#undef needs a name", line.span)
         else:
             self.macros.defined.pop(tokens[0].text, None)
 
@@ -312,27 +318,29 @@ class _Preprocessor:
             first = line.start + len(text) - len(text.lstrip())
             where = Span(line.file.source, first, line.start + match.end())
         if match is None:
-            self.diagnostics.error("P4K0118", 'file wanted after #include: "x" or <x>', line.span)
+            self.diagnostics.error(
+                syntax_codes.NO_FILE, 'file wanted after #include: "x" or <x>', line.span
+            )
             return
         if self.depth >= MAX_INCLUDE_DEPTH:
             message = f"includes are nested more than {MAX_INCLUDE_DEPTH} deep"
-            self.diagnostics.error("P4K0119", message, where)
+            self.diagnostics.error(syntax_codes.INCLUDE_DEPTH, message, where)
             return
         found = self.finder.find(
             match[1] or match[2] or "", line.file.path if match[2] is None else None
         )
         if isinstance(found, str):
-            self.diagnostics.error("P4K0118", found, where)
+            self.diagnostics.error(syntax_codes.NO_FILE, found, where)
         elif found.path not in self.once:
             self.depth += 1
             self.read(_File(found.source, found.path))
             self.depth -= 1
 
     def error(self, line: _Line) -> None:
-        self.diagnostics.error("P4K0120", _message(line), line.span)
+        self.diagnostics.error(syntax_codes.TOLD, _message(line), line.span)
 
     def warning(self, line: _Line) -> None:
-        self.diagnostics.warn("P4K0120", _message(line), line.span)
+        self.diagnostics.warn(syntax_codes.TOLD, _message(line), line.span)
 
     def pragma(self, line: _Line) -> None:
         if line.text.strip() == "once" and line.file.path is not None:
@@ -341,7 +349,9 @@ class _Preprocessor:
     def line(self, line: _Line) -> None:
         tokens = self.macros.expand(self.tokens(line))
         if not tokens or not tokens[0].text.isdecimal() or len(tokens[0].text) > 9:
-            self.diagnostics.error("P4K0116", "#line needs a line number", line.span)
+            self.diagnostics.error(
+                syntax_codes.BAD_DIRECTIVE, "#line needs a line number", line.span
+            )
             return
         named = len(tokens) > 1 and tokens[1].kind == lexer.STRING
         name = tokens[1].text[1:-1] if named else line.file.source.presumed_place(line.start)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p4kube_core.compiler.frontend import ast
+from p4kube_core.compiler.frontend import ast, syntax_codes
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import (
     declarations,
@@ -73,7 +73,7 @@ def _state(c: Cursor, first: Token, notes: Annotations) -> ast.State:
     for item in inside:
         if transition is not None:
             message = "nothing may follow the transition of a state"
-            c.diagnostics.error("P4K0203", message, item.span)
+            c.diagnostics.error(syntax_codes.AFTER_TRANSITION, message, item.span)
         elif isinstance(item, ast.Transition):
             transition = item
         else:
@@ -155,7 +155,9 @@ def control(
         message = f"control {name.text!r} has no 'apply' block"
         if bodies:
             message = f"control {name.text!r} has {len(bodies)} 'apply' blocks"
-        c.diagnostics.error("P4K0204", message, bodies[1].span if bodies else name.span)
+        c.diagnostics.error(
+            syntax_codes.APPLY_BLOCKS, message, bodies[1].span if bodies else name.span
+        )
     body = bodies[0] if bodies else ast.Block(name.span, (), ())
     c.expect("}", "the control's 'apply' block")
     c.scopes.pop()

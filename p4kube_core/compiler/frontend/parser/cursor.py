@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar, final
 
-from p4kube_core.compiler.frontend import lexer
+from p4kube_core.compiler.frontend import lexer, syntax_codes
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.source import Span
@@ -27,7 +27,7 @@ class SyntaxFault(Exception):
     """The text does not fit the grammar; caught and reported by the nearest list of items."""
 
     def __init__(
-        self, message: str, span: Span, hint: str | None = None, code: str = "P4K0201"
+        self, message: str, span: Span, hint: str | None = None, code: str = syntax_codes.SYNTAX
     ) -> None:
         super().__init__(message)
         self.span = span
@@ -154,7 +154,7 @@ class Cursor:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             message = f"program is nested more than {MAX_DEPTH} deep here"
-            raise SyntaxFault(message, self.token.span, code="P4K0202")
+            raise SyntaxFault(message, self.token.span, code=syntax_codes.TOO_DEEP)
 
     def leave(self) -> None:
         self.depth -= 1
@@ -164,7 +164,7 @@ class Cursor:
         if height >= MAX_HEIGHT:
             message = f"expression has more than {MAX_HEIGHT} operators within each other here"
             hint = "name parts of it as variables"
-            raise SyntaxFault(message, self.token.span, hint, code="P4K0202")
+            raise SyntaxFault(message, self.token.span, hint, code=syntax_codes.TOO_DEEP)
         return height + 1
 
     # --- names

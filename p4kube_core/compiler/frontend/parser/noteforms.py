@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from p4kube_core.compiler.frontend import ast
+from p4kube_core.compiler.frontend import ast, syntax_codes
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 
 _TRANSLATION: Final = re.compile(r'"[^"]*" , (?:string|\w+|bit < \w+ >)')
@@ -62,4 +62,4 @@ def check(note: ast.Annotation, diagnostics: Diagnostics) -> None:
     form = _FORMS.get(note.name)
     if form is not None and not form[1](note):
         message = f"annotation @{note.name} wants the form {form[0]}"
-        diagnostics.error("P4K0206", message, note.span)
+        diagnostics.error(syntax_codes.ANNOTATION_FORM, message, note.span)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from p4kube_core.compiler.frontend import ast, files, lexer, preprocessor
+from p4kube_core.compiler.frontend import ast, files, lexer, preprocessor, syntax_codes
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import (
@@ -49,7 +49,9 @@ def parse_program(
         text = files.read_text(program)
         source, path = Source(str(program), "" if isinstance(text, OSError) else text), program
         if isinstance(text, OSError):
-            found.error("P4K0118", f"cannot read {str(program)!r}: {text.strerror or text}", None)
+            found.error(
+                syntax_codes.NO_FILE, f"cannot read {str(program)!r}: {text.strerror or text}", None
+            )
     tokens = preprocessor.preprocess(source, path, include_dirs, defines or {}, found)
     tree = parse_tokens(source, tokens, found)
     if diagnostics is None:

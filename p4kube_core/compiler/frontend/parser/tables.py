@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p4kube_core.compiler.frontend import ast
+from p4kube_core.compiler.frontend import ast, syntax_codes
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import expressions
 from p4kube_core.compiler.frontend.parser.cursor import Cursor
@@ -29,7 +29,7 @@ def _property(c: Cursor) -> ast.TableProperty:
     c.expect("=", f"{name.text!r}")
     if name.kind in ("key", "actions") and is_const:
         message = f"'const' has no meaning before {name.text!r}"
-        c.diagnostics.error("P4K0205", message, first.span)
+        c.diagnostics.error(syntax_codes.USELESS_CONST, message, first.span)
     if name.kind in ("key", "actions", "entries"):
         return _list_property(c, first, notes, name, is_const)
     value = expressions.expression(c)

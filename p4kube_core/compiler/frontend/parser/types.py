@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from p4kube_core.compiler.frontend import ast, lexer
+from p4kube_core.compiler.frontend import ast, lexer, syntax_codes
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import expressions
 from p4kube_core.compiler.frontend.parser.cursor import Cursor, SyntaxFault
@@ -48,7 +48,7 @@ def stack_of(c: Cursor, first: Token, element: ast.Type) -> ast.Type:
     c.expect("]", "the size")
     if isinstance(element, ast.StackType) and _dimensions(element) >= MAX_DIMENSIONS:
         message = f"stack has more than {MAX_DIMENSIONS} dimensions"
-        raise SyntaxFault(message, c.span_from(first), code="P4K0202")
+        raise SyntaxFault(message, c.span_from(first), code=syntax_codes.TOO_DEEP)
     return ast.StackType(c.span_from(first), element, size)
 
 
