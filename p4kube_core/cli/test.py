@@ -19,7 +19,7 @@ from p4kube_core.cli.stf.injector import Injector
 def run(options: argparse.Namespace) -> int:
     scripts = read_scripts(options.program, options.scripts)
     machine.require_dataplane()
-    artifact = compilation.compile_program(options)
+    artifact = compilation.compile_program(options).artifact
     program = runner.Program.of(artifact)
     with contextlib.ExitStack() as stack:
         with progress.step("starting the data plane"):

@@ -70,8 +70,7 @@ class _Wanted:
 
     @classmethod
     def of(cls, function: model.NetworkFunction) -> _Wanted:
-        with progress.step(f"compiling {function.program}"):
-            made = compilation.compile_source(function.program)
+        made = compilation.artifact_of(function.program)
         known = schema.from_p4info(protos.p4info.P4Info.FromString(made.p4info))
         entries = desire.table_entries(known, function.entries)
         sizes = {table.name: table.size for table in made.manifest.tables}
@@ -169,8 +168,9 @@ def _program(session: blocking.BlockingSession, one: _Wanted) -> list[values.Upd
 def _changed_defaults(
     session: blocking.BlockingSession, one: _Wanted
 ) -> Iterable[values.TableEntry]:
-    """The default entries that are not the program's own."""
+    """The default entries that are not the program's own, or are to be set."""
     manifest_ = one.artifact.manifest
+    wanted = {entry.table for entry in one.entries if entry.default}
     for table in manifest_.tables:
         if table.const_default:
             continue
@@ -183,7 +183,7 @@ def _changed_defaults(
                 p.name: int.from_bytes(data[p.offset : p.offset + p.bytes], "big")
                 for p in own.params
             }
-            if (entry.action, entry.params) != (own.name, params):
+            if table.name in wanted or (entry.action, entry.params) != (own.name, params):
                 yield entry
 
 
