@@ -12,16 +12,18 @@ from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.source import Source
 
 
-def preprocessed(text: str, diagnostics: Diagnostics | None = None, **defines: str) -> list[Token]:
+def preprocessed(
+    text: str, diagnostics: Diagnostics | None = None, defines: dict[str, str] | None = None
+) -> list[Token]:
     found = diagnostics or Diagnostics()
-    tokens = preprocessor.preprocess(Source("x.p4", text), None, (), defines, found)
+    tokens = preprocessor.preprocess(Source("x.p4", text), None, (), defines or {}, found)
     if diagnostics is None:
         assert found.render() == ""
     return tokens[:-1]
 
 
 def joined(text: str, **defines: str) -> str:
-    return " ".join(t.text for t in preprocessed(text, **defines))
+    return " ".join(t.text for t in preprocessed(text, None, defines))
 
 
 @pytest.mark.parametrize(
