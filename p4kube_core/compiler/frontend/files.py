@@ -27,6 +27,9 @@ class Finder:
     """Looks beside the includer (for "x"), in the include folders, then among our own files."""
 
     include_dirs: tuple[Path, ...]
+    # Only files below these folders and our own may be read; None: any. For programs of people
+    # who may not read what the compiler may.
+    confined_to: tuple[Path, ...] | None = None
     _read: dict[Path, Source] = field(default_factory=dict)
 
     def find(self, name: str, includer: Path | None) -> Found | str:
@@ -42,12 +45,19 @@ class Finder:
         for folder in folders:
             path = folder / name
             try:
-                if path.is_file():
+                if path.is_file() and self.allows(path):
                     return self.read(path)
             except OSError:
                 continue
         where = "".join(f"{folder}, " for folder in folders[:-1])
         return f"no file {name!r}; looked in {where}P4Kube's architectures"
+
+    def allows(self, path: Path) -> bool:
+        if self.confined_to is None:
+            return True
+        actual = path.resolve()
+        folders = (*self.confined_to, ARCHITECTURES)
+        return any(actual.is_relative_to(folder.resolve()) for folder in folders)
 
     def read(self, path: Path) -> Found | str:
         if path not in self._read:

@@ -74,14 +74,18 @@ def preprocess(
     include_dirs: Iterable[Path],
     defines: Mapping[str, str],
     diagnostics: Diagnostics,
+    confined: bool = False,
 ) -> list[Token]:
     """All tokens of a program, an end token last.
 
     Args:
         path: where the source was read from, None if it is no file; its includes begin there.
         defines: name to replacement text, as -D gives them.
+        confined: read nothing but the program's folder, the include folders and our own files.
     """
-    preprocessor = _Preprocessor(files.Finder(tuple(include_dirs)), diagnostics)
+    folders = tuple(include_dirs)
+    allowed = (*folders, *([path.parent] if path else ())) if confined else None
+    preprocessor = _Preprocessor(files.Finder(folders, allowed), diagnostics)
     for name, text in defines.items():
         preprocessor.define_from_command_line(name, text)
     try:

@@ -105,6 +105,19 @@ def test_includes_are_found_beside_the_file_then_in_folders(tmp_path: Path) -> N
     assert [d.span.line for d in tree.declarations] == [1, 3, 3]
 
 
+@pytest.mark.parametrize("named", ['"../secret"', '"{}/secret"', '"link"', "<../secret>"])
+def test_a_confined_program_reads_nothing_from_elsewhere(tmp_path: Path, named: str) -> None:
+    (tmp_path / "secret").write_text("const bit<8> SECRET = 1;")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/link").symlink_to(tmp_path / "secret")
+    main = tmp_path / "in/main.p4"
+    main.write_text(f"#include {named.format(tmp_path)}\n#include <core.p4>\n")
+    parser.parse_program(main, [main.parent])
+    diagnostics = Diagnostics()
+    parser.parse_program(main, [main.parent], diagnostics=diagnostics, confined=True)
+    assert [d.code for d in diagnostics.errors] == ["P4K0118"]
+
+
 @pytest.mark.parametrize("name", ["core", "v1model", "psa", "pna", "bmv2/psa", "dpdk/psa"])
 def test_architectures_are_found_and_parse(name: str) -> None:
     parser.parse_program(Source("x.p4", f"#include <{name}.p4>\n#include <{name}.p4>\n"))

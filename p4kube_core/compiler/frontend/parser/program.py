@@ -29,6 +29,7 @@ def parse_program(
     include_dirs: Iterable[Path] = (),
     defines: Mapping[str, str] | None = None,
     diagnostics: Diagnostics | None = None,
+    confined: bool = False,
 ) -> ast.Program:
     """Read a program and all that it includes.
 
@@ -38,6 +39,8 @@ def parse_program(
         defines: macro names and their replacement texts, as -D gives them.
         diagnostics: collects all that is wrong; the tree then lacks what did not parse.
             Without it, errors are raised.
+        confined: read nothing but the program's folder, the include folders and our own files;
+            for programs whose authors may not see all that this process may.
     Raises:
         errors.ProgramError: there are errors and `diagnostics` was not given.
     """
@@ -52,7 +55,7 @@ def parse_program(
             found.error(
                 syntax_codes.NO_FILE, f"cannot read {str(program)!r}: {text.strerror or text}", None
             )
-    tokens = preprocessor.preprocess(source, path, include_dirs, defines or {}, found)
+    tokens = preprocessor.preprocess(source, path, include_dirs, defines or {}, found, confined)
     tree = parse_tokens(source, tokens, found)
     if diagnostics is None:
         found.raise_if_any()
