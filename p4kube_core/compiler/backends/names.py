@@ -16,9 +16,10 @@ _KEYWORDS: Final = frozenset(
         """,
     )
 )
-# Macros of the headers that generated code includes begin so; P4 allows such names too.
+# Macros and types of the headers that generated code includes, and names that it makes itself.
 _RESERVED: Final = re.compile(
-    r"_|p4k_|P4K_|U?INT|NULL$|PTR|SIZE_|SIG_|WCHAR|WINT|EXIT_|RAND_|EOF$|MB_|SEC\("
+    r"p4k_|P4K_|U?INT|u?int\d+_t$|s?size_t$|NULL$|PTR|SIZE_|SIG_|WCHAR|WINT|EXIT_|RAND_|EOF$|MB_"
+    r"|SEC\(|memcpy$|(action|block|find|load|position|run|store|turn)_|subject\d*$"
 )
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9_]+")
 

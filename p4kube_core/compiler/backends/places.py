@@ -6,6 +6,7 @@ the C compiler can keep in registers; only inside headers and stacks do they sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, final
@@ -42,9 +43,16 @@ class Spot:
 
 
 RESERVED: Final = frozenset(
-    {"s", "entry", "context", "packet", "payload", "length", "cursor", "at", "header", "arrays"}
+    re.findall(
+        r"\w+",
+        """
+        action actions arrays at bits block buffer bytes context counters cursor deparse drop drops
+        entry front hash header i key length n p4k_program packet packets parse payload process
+        reason run s state steps sum tables value
+        """,
+    )
 )
-"""Names that generated functions and the per-packet state use themselves."""
+"""Names that generated code uses itself, as variables and functions."""
 
 
 @final

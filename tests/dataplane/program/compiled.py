@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import functools
+import tempfile
 from pathlib import Path
 
+from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.backends.dpdk import limits, unit
 from p4kube_core.compiler.backends.dpdk import program as programs
-from p4kube_core.compiler.frontend import checker, diagnostics
-from p4kube_core.compiler.frontend.parser import program as parser
-from p4kube_core.compiler.frontend.source import Source
 from p4kube_core.compiler.ir import program as ir
-from p4kube_core.compiler.lowering import lower as lowering
 from tests.dataplane.program import harness
 
 
-def to_ir(program: Path | Source) -> ir.Program:
-    found = diagnostics.Diagnostics()
-    tree = parser.parse_program(program, (), None, found)
-    found.raise_if_any()
-    checked = checker.check(tree, found)
-    found.raise_if_any()
-    lowered = lowering.lower(checked, found)
-    found.raise_if_any()
-    assert lowered is not None
-    limits.check(lowered)
-    return lowered
+def to_ir(path: Path) -> ir.Program:
+    program = driver.compile(path).program
+    limits.check(program)
+    return program
 
 
 def to_c(program: ir.Program) -> str:
     return programs.write(unit.make(program))
 
 
-@functools.cache
-def of_file(path: Path) -> str:
-    return to_c(to_ir(path))
-
-
 class Compiled:
     """A program with its tables by name."""
 
     def __init__(self, text: str) -> None:
-        self.ir = to_ir(Source("test.p4", text))
+        with tempfile.NamedTemporaryFile("w", suffix=".p4") as file:
+            file.write(text)
+            file.flush()
+            self.ir = to_ir(Path(file.name))
         self.layout = layout.lay_out(self.ir)
         self.program = harness.Program(to_c(self.ir))
         self.send = self.program.send

@@ -20,7 +20,16 @@ DROPPED: Final = 0xFFFF
 HEADROOM: Final = 128
 _ROOM: Final = 65536
 
-CC: Final = ("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{RUNTIME}", f"-I{HERE}")
+CC: Final = (
+    "cc",
+    "-std=gnu11",
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+    "-Werror",
+    f"-I{RUNTIME}",
+    f"-I{HERE}",
+)
 PROGRAM_FLAGS: Final = ("-fPIC", "-shared", "-march=x86-64-v2")
 SANITIZED: Final = (
     "-O1",

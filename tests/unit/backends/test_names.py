@@ -18,6 +18,8 @@ from p4kube_core.compiler.backends import names
         ("mpls_t[3]", "mpls_t_3"),
         ("4to6", "n4to6"),
         ("_", "unnamed"),
+        ("run.it", "run_it_"),
+        ("subject3", "subject3_"),
         ("naïve", "na_ve"),
     ],
 )

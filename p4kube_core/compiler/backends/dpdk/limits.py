@@ -7,7 +7,7 @@ from typing import Final
 from p4kube_core import errors
 from p4kube_core.compiler.backends import layout, places, values
 from p4kube_core.compiler.backends.dpdk import hashes, unit
-from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics, Severity
+from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics
 from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -52,18 +52,14 @@ def check(program: ir.Program) -> None:
 
 def warnings(program: ir.Program) -> tuple[Diagnostic, ...]:
     """What is accepted, and does less than one may hope for."""
-    path = f"{program.metadata}.mcast_grp"
-    return tuple(
-        Diagnostic(
-            Severity.WARNING,
+    found = Diagnostics()
+    for statement in unit.multicasts(program):
+        found.warn(
             "P4K0520",
-            "multicast groups have no members on target dpdk: the packet will be dropped",
+            "multicast groups have no members on target dpdk yet: the packet will be dropped",
             statement.span,
         )
-        for body in unit.bodies(program)
-        for statement in places.st_walk(body)
-        if isinstance(statement, st.Assign) and places.path_of(statement.target) == path
-    )
+    return found.sorted()
 
 
 def _check_type(found: Diagnostics, of: types.Type, name: str, span: Span) -> None:

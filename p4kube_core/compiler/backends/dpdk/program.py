@@ -177,17 +177,6 @@ def _start(of: unit.Unit) -> None:
             of.code.line(f"{text} = {value};")
 
 
-def _writes(of: unit.Unit, name: str) -> bool:
-    """Whether some statement writes that member of the architecture's struct."""
-    path = f"{of.program.metadata}.{name}"
-    return any(
-        places.path_of(place) == path
-        for body in unit.bodies(of.program)
-        for statement in places.st_walk(body)
-        for place in st.writes(statement)
-    )
-
-
 def _blocks(of: unit.Unit) -> None:
     code = of.code
     code.line("if (!parse(s)) {")
@@ -214,7 +203,7 @@ def _leave_ingress(of: unit.Unit, port: str | None) -> None:
     if port is None:
         return
     group = _text(of, "mcast_grp")
-    if group is not None and _writes(of, "mcast_grp"):
+    if group is not None and any(unit.multicasts(of.program)):
         # No multicast group has members here, so that a packet to one goes nowhere.
         _drop_if(of, f"{port} == {_DROP_PORT} || {group} != 0", "INGRESS")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -83,6 +84,17 @@ def bodies(program: ir.Program) -> list[st.Body]:
         *(control.body for control in program.controls),
         *(action.body for action in program.actions),
     ]
+
+
+def multicasts(program: ir.Program) -> Iterator[st.Assign]:
+    """Statements that may send the packet to a multicast group; group 0 is none."""
+    path = f"{program.metadata}.mcast_grp"
+    for body in bodies(program):
+        for statement in places.st_walk(body):
+            if isinstance(statement, st.Assign) and places.path_of(statement.target) == path:
+                value = statement.value
+                if not (isinstance(value, ex.Const) and value.value == 0):
+                    yield statement
 
 
 def make(program: ir.Program) -> Unit:
