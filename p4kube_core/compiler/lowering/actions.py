@@ -40,14 +40,14 @@ def _instance(f: Frame, declaration: ast.ActionDeclaration) -> ActionInstance:
 def _lower(f: Frame, of: ActionInstance, bound: tuple[Binding, ...], span: Span) -> ir.Action:
     declaration = of.declaration
     scope = of.scope.inner()
-    name = f.build.unique(of.control_name)
+    name = f.build.unique("action", of.control_name)
     parameters = _parameters(f, declaration, scope)
     inner = Frame(f.build, f.scope, Flow(), block="action")
     outs = binding.bind(inner, bound, scope, False, span)
     inner.scope = scope
     inner.flow = Flow(pending=outs)
     if outs:  # a return must still copy out
-        label = f.build.unique(f"end_{declaration.name}")
+        label = f.build.unique("label", f"end_{declaration.name}")
         body = inner.within(scope, Flow(label, pending=outs))
         statements.block(body, declaration.body)
         inner.emit(binding.labelled(declaration.body.span, label, body))
@@ -75,7 +75,7 @@ def _parameters(
         of = f.build.kinds.of(scope.type(f.build.checked.declared_type(p)), p.span)
         if not order.is_scalar(of):
             raise refusal.not_yet(f"an action parameter of type {of}", p.span)
-        variable = f.build.unique(p.name)
+        variable = f.build.unique("variable", p.name)
         scope.bind(p, ex.Var(of, variable))
         local = control_plane_name(p.name, p.annotations)
         made.append(

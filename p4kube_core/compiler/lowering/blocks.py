@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from p4kube_core.compiler.frontend import ast
+from p4kube_core.compiler.frontend import types as p4
 from p4kube_core.compiler.frontend.checked import Binding
 from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.ir import statements as st
@@ -25,7 +27,7 @@ def apply_control(f: Frame, of: BlockInstance, bindings: Sequence[Binding], span
     assert isinstance(declaration, ast.ControlDeclaration)
     outs = bind_parameters(f, of, bindings, span)
     elaborate(f, of)
-    label = f.build.unique(f"end_{declaration.name}")
+    label = f.build.unique("label", f"end_{declaration.name}")
     inner = f.within(of.scope, Flow(label, pending=(*outs, *f.flow.pending)))
     body(inner, of)
     f.emit(st.Block(span, label, tuple(inner.out)))
@@ -35,9 +37,18 @@ def apply_control(f: Frame, of: BlockInstance, bindings: Sequence[Binding], span
 def bind_parameters(
     f: Frame, of: BlockInstance, bindings: Sequence[Binding], span: Span
 ) -> tuple[CopyOut, ...]:
+    # The checker may have resolved the call by the block's type, which has parameters of its own.
+    own = f.build.checked.parameters_of(of.declaration)
+    bound = [
+        dataclasses.replace(b, parameter=_typed(of, p)) for b, p in zip(bindings, own, strict=True)
+    ]
     if of.has_own_storage:
-        return binding.into_storage(f, bindings, of.scope, span)
-    return binding.bind(f, bindings, of.scope, True, span)
+        return binding.into_storage(f, bound, of.scope, span)
+    return binding.bind(f, bound, of.scope, True, span)
+
+
+def _typed(of: BlockInstance, p: p4.Parameter) -> p4.Parameter:
+    return dataclasses.replace(p, type=of.scope.type(p.type))
 
 
 def body(f: Frame, of: BlockInstance) -> None:

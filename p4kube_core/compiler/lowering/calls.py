@@ -100,7 +100,7 @@ def _inline(
     outs: tuple[CopyOut, ...],
     result: ex.Var | None,
 ) -> None:
-    label = f.build.unique(f"end_{name}")
+    label = f.build.unique("label", f"end_{name}")
     flow = Flow(label, result, pending=(*outs, *f.flow.pending))
     inner = f.within(scope, flow)
     statements.block(inner, body)

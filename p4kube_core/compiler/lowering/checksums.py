@@ -51,7 +51,7 @@ def _argument(made: Call, name: str) -> ast.Expression:
 def _hash(f: Frame, node: ast.Call, made: Call) -> ex.Var:
     algorithm = algorithm_of(f, _argument(made, "algo"))
     data = fields(f, _argument(made, "data"))
-    result = f.temporary(types.Bits(16), node.span, "sum")
+    result = f.temporary(types.Bits(16), node.span, "computed")
     payload = made.method.endswith("_with_payload")
     f.emit(st.Hash(node.span, algorithm, tuple(data), payload, result))
     return result

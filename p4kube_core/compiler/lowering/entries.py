@@ -54,6 +54,11 @@ def _priorities(f: Frame, facts: checked.Table, ranked: bool) -> list[int]:
     """
     if not ranked:
         return [0] * len(facts.entries)
+    annotated = [_annotated(entry) for entry in facts.entries]
+    if any(a is not None for a in annotated):
+        # As p4c has it: the smallest wins, an entry without @priority has its position.
+        numbers = [i if a is None else a for i, a in enumerate(annotated, start=1)]
+        return [_HIGHEST - n for n in numbers]
     largest_wins = _flag(f, facts, "largest_priority_wins", True)
     delta = _flag(f, facts, "priority_delta", 1)
     step = -delta if largest_wins else delta
@@ -65,6 +70,16 @@ def _priorities(f: Frame, facts: checked.Table, ranked: bool) -> list[int]:
         found.append(number if largest_wins else _HIGHEST - number)
     lowest = min(found, default=1)
     return [number - lowest + 1 if lowest < 1 else number for number in found]
+
+
+def _annotated(entry: checked.Entry) -> int | None:
+    """The number in an entry's @priority, which P4 had before entries could have priorities."""
+    for annotation in entry.node.annotations:
+        if annotation.name == "priority" and annotation.expressions:
+            number = annotation.expressions[0]
+            if isinstance(number, ast.IntegerLiteral):
+                return number.value
+    return None
 
 
 def _flag(f: Frame, facts: checked.Table, name: str, otherwise: int) -> int:

@@ -40,25 +40,21 @@ class Build:
     counters: dict[str, ir.Counter] = field(default_factory=dict)
     sites: dict[AnyDeclaration, int] = field(default_factory=dict)  # applications of an instance
     statements: int = 0
-    _names: dict[str, int] = field(default_factory=dict)
-    _taken: set[str] = field(default_factory=set)
+    _taken: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def unique(self, wanted: str) -> str:
-        """The name itself the first time, then with a number behind it."""
-        count = self._names.get(wanted, 0)
+    def unique(self, kind: str, wanted: str) -> str:
+        """A name of that kind that is not taken yet: the wanted one, or with a number behind it."""
+        taken = self._taken.setdefault(kind, {})
         name = wanted
-        while name in self._taken or count:
-            count += 1
-            name = f"{wanted}_{count}"
-            if name not in self._taken:
-                break
-        self._names[wanted] = max(count, 1)
-        self._taken.add(name)
+        while name in taken:
+            taken[wanted] += 1
+            name = f"{wanted}_{taken[wanted]}"
+        taken[name] = 1
         return name
 
     def variable(self, name: str, of: types.Type, span: Span) -> ex.Var:
         word = re.sub(r"[^\w.]+", "_", name)
-        made = ir.Variable(self.unique(word), of, span)
+        made = ir.Variable(self.unique("variable", word), of, span)
         self.variables[made.name] = made
         return ex.Var(of, made.name)
 

@@ -24,7 +24,7 @@ def count(f: Frame, node: ast.For) -> None:
     """For (init; condition; updates) body."""
     for initializer in node.initializers:
         statements.lower(f, initializer)
-    leave, again = f.build.unique("for"), f.build.unique("for_body")
+    leave, again = f.build.unique("label", "for"), f.build.unique("label", "for_body")
     inner = f.within()
     _leave_unless(inner, expressions.value(inner, node.condition), leave, node)
     body = _body(f, node.body, leave, again)
@@ -84,7 +84,7 @@ def _over_range(f: Frame, node: ast.ForIn, over: ast.Range, variable: ex.Place) 
     last = f.temporary(wide, node.span, "last")
     f.emit(st.Assign(node.span, counter, folding.cast(wide, low)))
     f.emit(st.Assign(node.span, last, folding.cast(wide, high)))
-    leave, again = f.build.unique("for"), f.build.unique("for_body")
+    leave, again = f.build.unique("label", "for"), f.build.unique("label", "for_body")
     inner = f.within()
     _leave_unless(inner, folding.binary(ex.BinaryOp.LE, counter, last), leave, node)
     inner.emit(st.Assign(node.span, variable, folding.cast(of, counter)))
@@ -97,7 +97,7 @@ def _over_range(f: Frame, node: ast.ForIn, over: ast.Range, variable: ex.Place) 
 
 def _over_list(f: Frame, node: ast.ForIn, over: ast.ListExpression, variable: ex.Place) -> None:
     """Written out, once an element."""
-    leave = f.build.unique("for")
+    leave = f.build.unique("label", "for")
     inner = f.within()
     for element in over.elements:
         aggregates.assign(inner, variable, element, node.span)
@@ -107,7 +107,7 @@ def _over_list(f: Frame, node: ast.ForIn, over: ast.ListExpression, variable: ex
 
 def _over_stack(f: Frame, node: ast.ForIn, over: ex.Place, variable: ex.Place) -> None:
     assert isinstance(over.type, types.Stack)
-    leave = f.build.unique("for")
+    leave = f.build.unique("label", "for")
     inner = f.within()
     for i in range(over.type.size):
         places.store(inner, variable, equality.element(over, over.type, i), node.span)
@@ -116,6 +116,6 @@ def _over_stack(f: Frame, node: ast.ForIn, over: ex.Place, variable: ex.Place) -
 
 
 def _turn(f: Frame, node: ast.ForIn, leave: str) -> None:
-    again = f.build.unique("for_body")
+    again = f.build.unique("label", "for_body")
     body = _body(f, node.body, leave, again)
     f.emit(st.Block(node.span, again, tuple(body.out)))

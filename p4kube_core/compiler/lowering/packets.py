@@ -21,12 +21,19 @@ def extract(f: Frame, node: ast.Call, made: Call) -> None:
         return
     header = places.place(f, argument)
     _extract_into(f, node, made, header)
-    if isinstance(argument, ast.Member) and isinstance(header, ex.Index):
-        following = header.index
-        if isinstance(following, ex.NextIndex) and argument.member == "next":
-            one = ex.Const(_WORD, 1)
-            grown = folding.binary(ex.BinaryOp.ADD, following, one)
-            f.emit(st.SetNextIndex(node.span, header.base, grown))
+    following = _next_of(header)
+    if following is not None:
+        grown = folding.binary(ex.BinaryOp.ADD, following, ex.Const(_WORD, 1))
+        f.emit(st.SetNextIndex(node.span, following.stack, grown))
+
+
+def _next_of(place: ex.Place) -> ex.NextIndex | None:
+    """The nextIndex that a place was reached by: of a stack of headers, or of unions of them."""
+    while not isinstance(place, ex.Var):
+        if isinstance(place, ex.Index) and isinstance(place.index, ex.NextIndex):
+            return place.index
+        place = place.base
+    return None
 
 
 def _extract_into(f: Frame, node: ast.Call, made: Call, header: ex.Place) -> None:

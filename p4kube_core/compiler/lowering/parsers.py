@@ -61,7 +61,7 @@ def _inline(f: Frame, of: BlockInstance, to: States, prefix: str, accept: str) -
     assert isinstance(declaration, ast.ParserDeclaration)
     names = {"accept": accept, "reject": ir.REJECT}
     for state in declaration.states:
-        names[state.name] = f.build.unique(f"state {prefix}{state.name}").removeprefix("state ")
+        names[state.name] = f.build.unique("state", prefix + state.name)
     first = _initial(f, declaration, to, prefix, names["start"])
     start_first = sorted(declaration.states, key=lambda s: s.name != "start")
     for state in start_first:
@@ -78,7 +78,7 @@ def _initial(
     blocks.initialise(inner, declaration.locals)
     if not inner.out:
         return start
-    name = f.build.unique(f"state {prefix}before_start").removeprefix("state ")
+    name = f.build.unique("state", f"{prefix}before_start")
     to.add(ir.State(name, tuple(inner.out), ir.Goto(start), declaration.span))
     return name
 
@@ -93,7 +93,7 @@ def _state(f: Frame, state: ast.State, to: States, names: dict[str, str]) -> Non
             statements.lower(inner, statement)
             continue
         instance, bindings = applied
-        rest = f.build.unique(f"state {name}_rest").removeprefix("state ")
+        rest = f.build.unique("state", f"{name}_rest")
         outs = blocks.bind_parameters(inner, instance, bindings, statement.span)
         sub = f.within(instance.scope)
         blocks.elaborate(sub, instance)

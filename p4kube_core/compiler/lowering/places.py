@@ -108,13 +108,16 @@ def _demand(f: Frame, condition: ex.Expression, span: Span) -> None:
 
 def index(f: Frame, node: ast.Index) -> ex.Expression:
     """base[index] of a stack, array or tuple."""
-    parts = (
-        lambda: expressions.value(f, node.base),
-        lambda: expressions.value(f, node.index),
-    )
-    base, at = order.in_order(f, parts, node.span)
+    base = expressions.value(f, node.base)
     if not isinstance(base, ex.Var | ex.Member | ex.Index):
         raise refusal.not_yet("an element of this", node.span)
+    before = len(f.out)
+    at = expressions.value(f, node.index)
+    if len(f.out) > before:
+        # The base stays a place, but where it lies was evaluated before the index.
+        inner = f.within()
+        base = order.settled(inner, base, node.span)
+        f.out[before:before] = inner.out
     if isinstance(base.type, types.Struct):
         if not isinstance(at, ex.Const):
             raise refusal.not_yet("an index into a tuple that is not constant", node.span)

@@ -68,7 +68,7 @@ def _lower(f: Frame, table: TableInstance) -> LoweredTable:
     default = _default(inner, facts, listed, declarations)
     counter = _properties(inner, facts)
     size = DEFAULT_SIZE if facts.size is None else facts.size
-    name = f.build.unique(table.control_name)
+    name = f.build.unique("table", table.control_name)
     f.build.tables.append(
         ir.Table(
             name=name,
