@@ -80,8 +80,10 @@ def _say(message: str, status: int) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the grammar; each sub-command names the module that runs it."""
+    # As a plug-in of kubectl it is called by another name, which messages should not show.
+    plugin = Path(sys.argv[0]).name == "kubectl-p4kube"
     top = argparse.ArgumentParser(
-        prog="p4kube",
+        prog="kubectl p4kube" if plugin else "p4kube",
         description="Network functions written in P4: compile them, test them, run them.",
         epilog="exit status: 0 done, 1 the input is wrong or a test failed, "
         "2 wrong usage, 3 a fault of ours or of the machine",

@@ -23,11 +23,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
     state.mkdir(mode=0o700)
     with ExitStack() as stack:
         stack.callback(lambda: subprocess.run(["rm", "-rf", str(state)], check=False))
-        made = Site(
-            *(stack.enter_context(hosts.host(f"{tag}-{n}")) for n in ("out", "mid", "in")),
-            state,
-            tmp_path / "firewall.yaml",
+        outside, middle, inside = (
+            stack.enter_context(hosts.host(f"{tag}-{name}")) for name in ("out", "mid", "in")
         )
+        made = Site(outside, middle, inside, state, tmp_path / "firewall.yaml")
         stack.callback(private_agent.stop, state)
         hosts.wire(made.outside, "eth0", made.middle, "outside")
         hosts.wire(made.inside, "eth0", made.middle, "inside")

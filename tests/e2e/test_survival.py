@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_kill_9_of_the_agent_loses_no_packet_and_no_entry(site: Site) -> None:
 
 
 def test_kill_9_of_the_data_plane_and_it_is_back_with_its_entries(
-    site: Site, record_property: pytest.RecordProperty, capsys: pytest.CaptureFixture[str]
+    site: Site, record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.firewall(ECHO, PING)
     before = entries(site)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from p4kube_core import errors
 from p4kube_core.agent import settings
 from p4kube_core.cli import machine
 from p4kube_core.cli import main as cli
@@ -86,15 +88,15 @@ def test_no_script(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_root(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     status, err = said(capsys, "test", BASIC)
     assert status == 3
     assert err == "p4kube test: want root to run the data plane, running as user 1000: try sudo\n"
 
 
 def test_no_data_plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.os, "geteuid", lambda: 0)
-    with pytest.raises(machine.errors.MachineError, match="run `make build`"):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(errors.MachineError, match="run `make build`"):
         machine.require_dataplane(tmp_path / "p4kube-dataplane")
     assert settings.DEFAULT_DATAPLANE.is_relative_to(ROOT / "p4kube_core")
 
