@@ -99,7 +99,7 @@ def run(wanted: Settings) -> int:
 
 async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None] | None) -> None:
     stopping = asyncio.Event()
-    with_dataplane = False
+    with_dataplane = served = False
 
     def stop(dataplane: bool = False) -> None:
         nonlocal with_dataplane
@@ -110,30 +110,36 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     keeper = Keeper(wanted)
-    await keeper.start()
     node = Node(wanted, keeper)
-    node.recover()
-    await node.bring_up()
-    watch = asyncio.create_task(keeper.run(node.bring_up))
     streams = Streams(node)
-    p4 = p4runtime.handler(node, streams)
+    servers: list[grpc.aio.Server] = []
     try:
-        servers = [await _unix_server(wanted, (p4, service.handler(node, streams, stop)))]
+        # Addresses first, so that one that is in use costs no data plane.
+        p4 = p4runtime.handler(node, streams)
         if tcp is not None:
-            servers.append(await _tcp_server(*tcp, p4))
+            servers.append(_tcp_server(*tcp, p4))
+        servers.append(_unix_server(wanted, (p4, service.handler(node, streams, stop))))
+        await keeper.start()
+        node.recover()
+        await node.bring_up()
+        watch = asyncio.create_task(keeper.run(node.bring_up))
+        for server in servers:
+            await server.start()
+        served = True
         log.info("serving: state=%s listen=%s", wanted.state, wanted.listen)
         await stopping.wait()
-        await asyncio.gather(*(server.stop(_GRACE_S) for server in servers))
-    finally:
         watch.cancel()
-        if with_dataplane:
+    finally:
+        await asyncio.gather(*(server.stop(_GRACE_S) for server in servers))
+        # Who fails to serve leaves no data plane behind that was not there before.
+        if with_dataplane or not (served or keeper.took_over):
             await keeper.stop()
         else:
             keeper.leave()
         wanted.socket.unlink(missing_ok=True)
 
 
-async def _unix_server(
+def _unix_server(
     wanted: Settings, handlers: Sequence[grpc.GenericRpcHandler[Any, Any]]
 ) -> grpc.aio.Server:
     server = grpc.aio.server(options=_OPTIONS)
@@ -142,7 +148,6 @@ async def _unix_server(
     before = os.umask(0o177)
     try:
         server.add_insecure_port(settings.address_of(wanted.state))
-        await server.start()
     except RuntimeError as e:
         raise errors.MachineError(f"cannot listen at {wanted.socket}: {e}") from e
     finally:
@@ -150,8 +155,10 @@ async def _unix_server(
     return server
 
 
-async def _tcp_server(
-    address: str, credentials: grpc.ServerCredentials | None, p4: grpc.GenericRpcHandler[Any, Any]
+def _tcp_server(
+    address: str,
+    credentials: grpc.ServerCredentials | None,
+    p4: grpc.GenericRpcHandler[Any, Any],
 ) -> grpc.aio.Server:
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers((p4,))
@@ -162,7 +169,6 @@ async def _tcp_server(
             server.add_secure_port(address, credentials)
     except RuntimeError as e:
         raise errors.MachineError(f"cannot listen at {address}: is the port in use?") from e
-    await server.start()
     return server
 
 

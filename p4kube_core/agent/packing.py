@@ -251,7 +251,10 @@ class Packer:
 
     def same_key(self, other: Packer) -> bool:
         """Say whether identities of the one are identities of the other."""
-        return (self.kind, self._fields) == (other.kind, other._fields)
+        return (self.kind, self._places()) == (other.kind, other._places())
+
+    def _places(self) -> set[tuple[int, str, int, int]]:
+        return {(f.id, f.match, f.width, f.shift) for f in self._fields.values()}
 
     def describe_entry(self, identity: bytes) -> str:
         """The key as people read it, for messages."""
