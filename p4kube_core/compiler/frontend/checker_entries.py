@@ -5,6 +5,8 @@ Source: P4_16 specification v1.2.5, "Tables", sections "Entries" and "Entry prio
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from p4kube_core.compiler.frontend import (
     ast,
     checker_actions,
@@ -12,6 +14,7 @@ from p4kube_core.compiler.frontend import (
     checker_conversions,
     checker_keysets,
     checker_types,
+    checker_values,
     type_algebra,
     types,
 )
@@ -40,7 +43,39 @@ def entries(
         checked = _entry(ctx, e, keys, uses, given.is_const, priority)
         if checked is not None:
             found.append(checked)
+    _check_repeated(ctx, found, keys)
     return tuple(found)
+
+
+def _check_repeated(ctx: Context, found: list[Entry], keys: list[Key]) -> None:
+    """Entries with the same key sets: refused if all keys are exact, else the later is idle."""
+    exact = all(k.match_kind == "exact" for k in keys)
+    seen: dict[tuple[Hashable, ...], Entry] = {}
+    for entry in found:
+        form = tuple(_form(ctx, k) for k in entry.keysets)
+        earlier = seen.setdefault(form, entry)
+        if earlier is entry or None in form:
+            continue
+        message = "an entry with these key sets stands before this one"
+        hint = f"the first is at {earlier.node.span}"
+        if exact:
+            ctx.error(checker_codes.ENTRY, message, entry.node.span, hint)
+        else:
+            ctx.warn(checker_codes.UNREACHABLE_CASE, message, entry.node.span, hint)
+
+
+def _form(ctx: Context, keyset: ast.Expression) -> Hashable:
+    """Equal for equal sets; None if not known."""
+    values = tuple(checker_values.converted(ctx.checked, p) for p in checker_keysets.parts(keyset))
+    match keyset:
+        case ast.Mask() if isinstance(values[0], int) and isinstance(values[1], int):
+            return ("&&&", values[0] & values[1], values[1])
+        case ast.Range():
+            return ("..", *values)
+        case _ if None in values:
+            return None
+        case _:
+            return values
 
 
 def _check_priorities(ctx: Context, given: ast.EntriesProperty, keys: list[Key]) -> None:

@@ -11,7 +11,6 @@ from p4kube_core.compiler.frontend import (
     ast,
     checker_codes,
     checker_conversions,
-    checker_lvalues,
     checker_operators,
     checker_types,
     types,
@@ -40,19 +39,14 @@ def check(ctx: Context, node: ast.For | ast.ForIn, statement: Statement) -> None
 
 def _for_in(ctx: Context, node: ast.ForIn) -> None:
     variable = node.variable
-    if isinstance(variable, ast.VariableDeclaration):
-        wanted = checker_types.resolve(ctx, variable.type)
-    else:
-        wanted = ctx.type_of(variable)
-        checker_lvalues.require(ctx, variable, "the variable of for")
+    wanted = checker_types.resolve(ctx, variable.type)
     element = _elements(ctx, node.collection, wanted)
-    if isinstance(variable, ast.VariableDeclaration):
-        if wanted is types.INTEGER:
-            message = "the variable of for wants a type of fixed width, found int"
-            ctx.error(checker_codes.LOOP, message, variable.type.span)
-        ctx.checked.declaration_types[variable] = wanted
-        ctx.declare(variable.name, variable, variable.name_span)
-        ctx.read_only.add(variable)
+    if wanted is types.INTEGER:
+        message = "the variable of for wants a type of fixed width, found int"
+        ctx.error(checker_codes.LOOP, message, variable.type.span)
+    ctx.checked.declaration_types[variable] = wanted
+    ctx.declare(variable.name, variable, variable.name_span)
+    ctx.read_only.add(variable)
     if element != wanted and types.UNKNOWN not in (element, wanted):
         message = f"the variable of for wants type {element}, found {wanted}"
         ctx.error(checker_codes.LOOP, message, variable.span)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from p4kube_core.compiler.frontend import ast, checker_codes, types
+from p4kube_core.compiler.frontend.ast import walk
 from p4kube_core.compiler.frontend.checked import AnyDeclaration
 from p4kube_core.compiler.frontend.checker_context import Context
 from p4kube_core.compiler.frontend.types import Direction
@@ -83,18 +84,8 @@ def _walk(ctx: Context, node: object, uses: _Uses) -> None:
             _note_read(ctx, node, uses)
         case ast.Index():
             _note_write(ctx, node.base, uses)  # which element is not followed
-    for child in children(node):
+    for child in walk.children(node):
         _walk(ctx, child, uses)
-
-
-def children(node: object) -> Iterator[object]:
-    """The syntax nodes that a node holds, in the order of its fields."""
-    for name in getattr(type(node), "__slots__", ()):
-        value = getattr(node, name)
-        if isinstance(value, tuple):
-            yield from (v for v in value if hasattr(v, "span"))
-        elif name not in ("source", "span", "name_span") and hasattr(value, "span"):
-            yield value
 
 
 def _place(ctx: Context, node: ast.Expression, uses: _Uses) -> Place | None:

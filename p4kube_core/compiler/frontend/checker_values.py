@@ -56,9 +56,10 @@ def clamp(value: int, to: Type) -> int:
 def cast(checked: Checked, value: Value, target: Type) -> Value | None:
     """The value after a cast that is legal; None if it is not known as a value then."""
     if isinstance(value, EnumValue) and isinstance(value.type, types.SerialEnum):
-        if value.type == target:
-            return value
-        value = checked.enum_number(value)
+        number = checked.serial_values.get(value.type.name, {}).get(value.member)
+        if value.type == target or number is None:
+            return value if number is not None else None
+        value = number
     base = target
     while isinstance(base, types.NewType):
         base = base.underlying
