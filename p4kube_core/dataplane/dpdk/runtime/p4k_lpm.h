@@ -13,11 +13,19 @@
 
 #include <string.h>
 
-#define P4K_LPM_FLAT 1u /* tag in a reference: the node is a p4k_lpm_flat */
-#define P4K_LPM_SKIP 8	/* most bytes that one node skips */
+#define P4K_LPM_SKIP 8 /* most bytes that one node skips */
 
-/* A node: 0 for none, a struct p4k_lpm_packed, or a struct p4k_lpm_flat with P4K_LPM_FLAT. */
-typedef uintptr_t p4k_lpm_ref;
+/*
+ * A node, 0 for none. Bit 0: it is a struct p4k_lpm_flat, not a struct p4k_lpm_packed. The top byte: how many bits
+ * it skips, which readers need before the node has come from memory.
+ */
+typedef uint64_t p4k_lpm_ref;
+
+#define P4K_LPM_FLAT 1ull
+#define P4K_LPM_SKIP_SHIFT 56
+#define P4K_LPM_POINTER 0x00fffffffffffffeull
+
+_Static_assert(sizeof(uintptr_t) == sizeof(p4k_lpm_ref), "a reference holds a pointer and eight bits more");
 
 struct p4k_lpm_slot {
 	p4k_lpm_ref child;	/* writer: wo, readers: ro */
@@ -49,7 +57,7 @@ struct p4k_lpm_packed {
 	uint16_t n_bests;	  /* fixed: with references[0] */
 	uint16_t n_children;	  /* fixed */
 	struct p4k_lpm_bits bits[4]; /* fixed */
-	uintptr_t references[];	     /* writer: wo, readers: ro */
+	uint64_t references[];	     /* writer: wo, readers: ro */
 };
 
 /* Up to 8 bytes of the key from byte `at` on, left-aligned, big-endian, zeros behind the key's end; at < bytes. */
@@ -85,11 +93,12 @@ p4k_lpm_step_packed(const struct p4k_lpm_packed *node, unsigned int value, p4k_l
 static inline const struct p4k_entry *
 p4k_lpm_step(p4k_lpm_ref node, unsigned int value, p4k_lpm_ref *next)
 {
+	const void *memory = (const void *)(node & P4K_LPM_POINTER);
 	const struct p4k_lpm_slot *slot;
 
 	if (!(node & P4K_LPM_FLAT))
-		return p4k_lpm_step_packed((const struct p4k_lpm_packed *)node, value, next);
-	slot = &((const struct p4k_lpm_flat *)(node - P4K_LPM_FLAT))->slots[value];
+		return p4k_lpm_step_packed((const struct p4k_lpm_packed *)memory, value, next);
+	slot = &((const struct p4k_lpm_flat *)memory)->slots[value];
 	*next = __atomic_load_n(&slot->child, __ATOMIC_ACQUIRE);
 	return __atomic_load_n(&slot->best, __ATOMIC_ACQUIRE);
 }
@@ -104,17 +113,21 @@ p4k_lpm_find(const struct p4k_lpm_flat *root, const uint8_t *key, unsigned int b
 	unsigned int at = 1;
 
 	while (next != 0) {
-		const struct p4k_lpm_skip *skip = (const struct p4k_lpm_skip *)(next & ~(p4k_lpm_ref)P4K_LPM_FLAT);
+		const struct p4k_lpm_skip *skip = (const struct p4k_lpm_skip *)(next & P4K_LPM_POINTER);
+		unsigned int skip_bits = (unsigned int)(next >> P4K_LPM_SKIP_SHIFT);
 		const struct p4k_entry *found;
 
 		/* A short key stays in a register, and a node never skips all of what is left of it. */
 		window = bytes <= 8 ? window << 8 : p4k_lpm_window(key, bytes, at);
 		if (((window ^ skip->prefix) & skip->mask) != 0)
 			break;
-		at += skip->bytes + 1;
-		if (bytes <= 8)
-			window <<= 8 * skip->bytes;
-		found = p4k_lpm_step(next, bytes <= 8 ? (unsigned int)(window >> 56) : key[at - 1], &next);
+		if (bytes <= 8) {
+			window <<= skip_bits;
+			found = p4k_lpm_step(next, (unsigned int)(window >> 56), &next);
+		} else {
+			at += skip_bits / 8 + 1;
+			found = p4k_lpm_step(next, key[at - 1], &next);
+		}
 		best = found != NULL ? found : best;
 	}
 	return best;

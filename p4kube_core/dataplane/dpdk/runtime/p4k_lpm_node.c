@@ -70,8 +70,8 @@ view_flat(struct p4k_lpm_view *view, const struct p4k_lpm_flat *node)
 static void
 view_packed(struct p4k_lpm_view *view, const struct p4k_lpm_packed *node)
 {
-	const uintptr_t *best = node->references;
-	const uintptr_t *child = node->references + node->n_bests;
+	const uint64_t *best = node->references;
+	const uint64_t *child = node->references + node->n_bests;
 
 	for (unsigned int v = 0; v < VALUES; v++) {
 		const struct p4k_lpm_bits *bits = &node->bits[v / WORD_BITS];
@@ -103,6 +103,12 @@ p4k_lpm_unpack(struct p4k_lpm_view *view, p4k_lpm_ref node)
 		view_packed(view, p4k_lpm_packed_of(node));
 }
 
+static p4k_lpm_ref
+reference(const void *node, const struct p4k_lpm_skip *skip)
+{
+	return (p4k_lpm_ref)node | (p4k_lpm_ref)(8 * skip->bytes) << P4K_LPM_SKIP_SHIFT;
+}
+
 p4k_lpm_ref
 p4k_lpm_pack_flat(const struct p4k_lpm_view *view)
 {
@@ -113,7 +119,7 @@ p4k_lpm_pack_flat(const struct p4k_lpm_view *view)
 	node->skip = view->skip;
 	for (unsigned int v = 0; v < VALUES; v++)
 		node->slots[v] = (struct p4k_lpm_slot){view->children[v], view->bests[v]};
-	return (p4k_lpm_ref)node | P4K_LPM_FLAT;
+	return reference(node, &view->skip) | P4K_LPM_FLAT;
 }
 
 /* References to bests that a packed node of this view has, without the leading 0. */
@@ -159,7 +165,7 @@ pack_bits(const struct p4k_lpm_view *view, unsigned int n_ranges)
 			node->references[node->n_bests + child++] = view->children[v];
 		}
 	}
-	return (p4k_lpm_ref)node;
+	return reference(node, &view->skip);
 }
 
 /* A node of the view's content; 0 without memory. */

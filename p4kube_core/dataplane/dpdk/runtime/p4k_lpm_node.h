@@ -27,7 +27,7 @@ p4k_lpm_is_flat(p4k_lpm_ref node)
 static inline void *
 p4k_lpm_memory(p4k_lpm_ref node)
 {
-	return (void *)(node & ~(p4k_lpm_ref)P4K_LPM_FLAT);
+	return (void *)(node & P4K_LPM_POINTER);
 }
 
 static inline struct p4k_lpm_flat *
