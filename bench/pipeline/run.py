@@ -39,7 +39,7 @@ class Settings:
 
     cache: Path
     toolchain: objects.Toolchain
-    rounds: int = 101
+    rounds: int = 301
     swx_library: Path | None = None
     """l3.spec as rte_swx_pipeline_codegen() translates it, compiled for the DPDK installed.
 
