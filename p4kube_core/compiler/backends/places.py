@@ -183,27 +183,43 @@ class Storage:
         return Spot(f"{base.text}.at[{text}]", guards=(*base.guards, f"{text} < {stack.size}"))
 
 
-def indexed_at_run_time(bodies: Iterable[st.Body]) -> set[str]:
-    """Paths of the stacks that are indexed by more than constants."""
-    found: set[str] = set()
+def indexed_at_run_time(bodies: Iterable[st.Body]) -> Iterator[ex.Place]:
+    """The stacks that are indexed by more than constants."""
     for body in bodies:
         for statement in st_walk(body):
             for top in (*st.reads(statement), *st.writes(statement)):
                 for e in ex_walk(top):
                     if isinstance(e, ex.Index) and not isinstance(e.index, ex.Const):
-                        found.add(path_of(e.base))
-    return found
+                        yield e.base
 
 
-def variables_in(body: st.Body) -> set[str]:
-    """Names of the variables that a body mentions."""
+def mentioned_in(body: st.Body) -> set[str]:
+    """Paths of the places that a body mentions; of members not those that they are members of."""
     return {
-        e.name
+        path
         for statement in st_walk(body)
         for top in (*st.reads(statement), *st.writes(statement))
-        for e in ex_walk(top)
-        if isinstance(e, ex.Var)
+        for path in mentioned_by(top)
     }
+
+
+def mentioned_by(top: ex.Expression) -> Iterator[str]:
+    """The same of an expression."""
+    if not isinstance(top, ex.Var | ex.Member | ex.Index):
+        for operand in ex.operands(top):
+            yield from mentioned_by(operand)
+        return
+    yield path_of(top)
+    place: ex.Place = top
+    while not isinstance(place, ex.Var):
+        if isinstance(place, ex.Index):
+            yield from mentioned_by(place.index)
+        place = place.base
+
+
+def is_mentioned(path: str, mentioned: Iterable[str]) -> bool:
+    """Whether any of the paths lies in that one, or that one in it."""
+    return any(f"{path}.".startswith(f"{m}.") or f"{m}.".startswith(f"{path}.") for m in mentioned)
 
 
 def st_walk(body: st.Body) -> Iterator[st.Statement]:

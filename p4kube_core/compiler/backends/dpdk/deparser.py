@@ -24,6 +24,7 @@ def write(unit: Unit) -> None:
     """`deparse(s)`: false if there is no room for the headers; then nothing has been written."""
     control = unit.program.control(ir.Role.DEPARSER)
     unit.code.function("P4K_INLINE bool deparse(struct state *s)", f"deparser {control.name}")
+    statements.declare(unit, control.variables, places.mentioned_in(control.body))
     plan = inplace.plan(unit)
     if plan is not None:
         _in_place(unit, plan)
@@ -137,7 +138,6 @@ def _through_buffer(unit: Unit, control: ir.Control) -> None:
     code.line(f"uint8_t buffer[{max(most, 1)}];")
     code.line("uint8_t *at = buffer;")
     code.line("uint8_t *front;")
-    statements.declare(unit, control.variables, control.body)
     code.line()
     writer = statements.Writer(unit, "goto done;", "goto done;", emit=lambda e: _append(unit, e))
     writer.body(control.body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import values
+from p4kube_core.compiler.backends import places, values
 from p4kube_core.compiler.backends.dpdk import graph, statements
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
@@ -27,14 +27,23 @@ def write(unit: Unit) -> None:
     cyclic = graph.is_cyclic(parser)
     if cyclic:
         code.line("uint32_t steps = 0;")
-    for state in parser.states:
-        statements.declare(unit, parser.variables, state.body)
+    statements.declare(unit, parser.variables, _mentioned(parser))
     writer = statements.Writer(unit, "goto accept;", "goto accept;", parser.error)
     jumped_to = _jumped_to(parser)
     for state, following in zip(parser.states, _following(parser), strict=True):
         _state(writer, state, following, cyclic, state.name in jumped_to)
     _end(writer, parser)
     code.close()
+
+
+def _mentioned(parser: ir.Parser) -> set[str]:
+    found: set[str] = set()
+    for state in parser.states:
+        found |= places.mentioned_in(state.body)
+        if isinstance(state.transition, ir.Select):
+            for subject in state.transition.subjects:
+                found.update(places.mentioned_by(subject))
+    return found
 
 
 def _state(

@@ -123,7 +123,7 @@ def _control(of: unit.Unit, control: ir.Control) -> None:
         f"P4K_INLINE void {of.function('block', control.role)}(struct state *s)",
         f"{control.role} {control.name}",
     )
-    statements.declare(of, control.variables, control.body)
+    statements.declare(of, control.variables, places.mentioned_in(control.body))
     statements.Writer(of, "return;", "return;").body(control.body)
     code.close()
 

@@ -378,13 +378,12 @@ class Writer:
                 return offset + types.width_bits(of)
 
 
-def declare(unit: Unit, variables: tuple[ir.Variable, ...], body: st.Body) -> None:
+def declare(unit: Unit, variables: tuple[ir.Variable, ...], mentioned: set[str]) -> None:
     """Local variables of a function, zero at first; those that nothing mentions are left out."""
-    mentioned = places.variables_in(body)
     for variable in variables:
-        if variable.name not in mentioned:
-            continue
         for cell in unit.storage.cells(variable):
+            if not places.is_mentioned(cell.path, mentioned):
+                continue
             zero = "0"
             if isinstance(cell.type, types.Bool):
                 zero = "false"

@@ -36,11 +36,11 @@ def _action(unit: Unit, of: layout.ActionLayout) -> None:
     head = f"P4K_INLINE {'bool' if exits else 'void'} {unit.function('action', action.name)}"
     parameters = "struct state *s, const struct p4k_entry *entry"
     code.function(f"{head}({parameters})", f"action {action.control_name}")
-    mentioned = places.variables_in(action.body)
+    mentioned = places.mentioned_in(action.body)
     for field, parameter in zip(of.fields, action.parameters, strict=True):
         if parameter.name in mentioned:
             _parameter(unit, field, parameter)
-    statements.declare(unit, action.variables, action.body)
+    statements.declare(unit, action.variables, mentioned)
     ends = "return false;" if exits else "return;"
     writer = statements.Writer(unit, ends, "return true;")
     writer.body(action.body)

@@ -100,11 +100,10 @@ def multicasts(program: ir.Program) -> Iterator[st.Assign]:
 def make(program: ir.Program) -> Unit:
     program = _without_first_clears(program)
     c_types = places.CTypes()
-    storage = places.Storage(
-        c_types,
-        shared=frozenset(v.name for v in program.variables),
-        arrays=frozenset(places.indexed_at_run_time(bodies(program))),
-    )
+    shared = frozenset(v.name for v in program.variables)
+    indexed = places.indexed_at_run_time(bodies(program))
+    arrays = frozenset(places.path_of(p) for p in indexed if ex.root(p).name in shared)
+    storage = places.Storage(c_types, shared, arrays)
     return Unit(
         program=program,
         layout=layout.lay_out(program),
