@@ -43,8 +43,8 @@ class Compiled:
         Raises:
             errors.ProgramError: something of the program has no form in P4Info.
         """
-        from p4kube_core.compiler.frontend.diagnostics import Diagnostics
         from p4kube_core.compiler import p4info
+        from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 
         found = Diagnostics()
         message = p4info.build(self.checked, self.program.architecture, found)
@@ -127,12 +127,13 @@ def run_passes(program: Program, after: After | None = None) -> Program:
         errors.InvariantViolated: the program given, or one that a pass made, is not valid.
     """
     from p4kube_core.compiler.ir import verifier
-    from p4kube_core.compiler.midend import flow, locality, unused
+    from p4kube_core.compiler.midend import flow, locality, rejection, unused
 
     passes: tuple[tuple[str, Callable[[Program], Program]], ...] = (
         ("flow", flow.simplify),  # jumps and blocks that inlining left behind
         ("unused", unused.remove),  # variables nobody reads
         ("flow again", flow.simplify),  # branches that are empty now
+        ("rejection", rejection.decide),  # what becomes of packets that the parser rejects
         ("locality", locality.localise),  # who owns each variable
     )
     verifier.check(program, "lowering")

@@ -11,6 +11,7 @@ from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.lowering import equality, expressions, order, refusal
 from p4kube_core.compiler.lowering.frame import Frame
 
+_Fielded = types.Header | types.Struct
 _WrittenOut = ast.ListExpression | ast.StructExpression | ast.InvalidHeader | ast.DefaultInitializer
 
 
@@ -32,10 +33,10 @@ def assign(f: Frame, target: ex.Place, node: ast.Expression, span: Span) -> None
         value = expressions.converted(expressions.value(f, node), target.type, span)
         f.emit(st.Assign(span, target, value))
         return
-    source = _uncast(f, node)
+    source = _uncast(node)
     if is_written_out(source) or f.build.checked.constant_of(source) is not None:
         if isinstance(source, ast.InvalidHeader | ast.DefaultInitializer):
-            clear(f, target, span)
+            f.emit(st.Clear(span, target))
             return
         # The value may read what it is assigned to.
         copy(f, target, temporary(f, source, target.type), span)
@@ -43,7 +44,7 @@ def assign(f: Frame, target: ex.Place, node: ast.Expression, span: Span) -> None
     copy(f, target, folding.place(expressions.value(f, node)), span)
 
 
-def _uncast(f: Frame, node: ast.Expression) -> ast.Expression:
+def _uncast(node: ast.Expression) -> ast.Expression:
     while isinstance(node, ast.Cast) and is_written_out(node.operand):
         node = node.operand
     return node
@@ -55,7 +56,7 @@ def _fill(f: Frame, target: ex.Place, node: ast.Expression, span: Span) -> None:
         value = expressions.converted(expressions.value(f, node), target.type, span)
         f.emit(st.Assign(span, target, value))
         return
-    node = _uncast(f, node)
+    node = _uncast(node)
     match node:
         case ast.InvalidHeader() | ast.DefaultInitializer():
             f.emit(st.Clear(span, target))
@@ -155,18 +156,15 @@ def _convert(f: Frame, target: ex.Place, source: ex.Place, span: Span) -> None:
     if isinstance(to, types.Bits | types.Bool):
         f.emit(st.Assign(span, target, expressions.converted(source, to, span)))
         return
-    if isinstance(to, types.Header | types.Struct) and isinstance(of, types.Header | types.Struct):
-        if len(to.members) == len(of.members):
-            begin(f, target, span)
-            for a, b in zip(to.members, of.members, strict=True):
-                inner = ex.Member(b.type, source, b.name)
-                copy(f, ex.Member(a.type, target, a.name), inner, span)
-            return
+    if not isinstance(to, _Fielded) or not isinstance(of, _Fielded):
+        raise refusal.not_yet(f"a copy from {of} to {to}", span)
+    if len(to.members) == len(of.members):
+        begin(f, target, span)
+        for a, b in zip(to.members, of.members, strict=True):
+            inner = ex.Member(b.type, source, b.name)
+            copy(f, ex.Member(a.type, target, a.name), inner, span)
+        return
     raise refusal.not_yet(f"a copy from {of} to {to}", span)
-
-
-def clear(f: Frame, target: ex.Place, span: Span) -> None:
-    f.emit(st.Clear(span, target))
 
 
 def make_valid(f: Frame, header: ex.Place, span: Span) -> None:
@@ -190,7 +188,7 @@ def _siblings(f: Frame, of: ex.Place) -> list[ex.Place]:
     return [ex.Member(m.type, of.base, m.name) for m in union.members if m.name != of.name]
 
 
-def is_valid(f: Frame, of: ex.Place) -> ex.Expression:
+def is_valid(of: ex.Place) -> ex.Expression:
     """isValid() of a header or header union."""
     if isinstance(of.type, types.Header):
         return ex.IsValid(types.BOOL, of)

@@ -132,7 +132,7 @@ def _built_in(f: Frame, node: ast.Call, made: Call) -> ex.Expression | None:
     receiver = made.receiver
     match made.method:
         case "isValid":
-            return aggregates.is_valid(f, folding.place(expressions.value(f, receiver)))
+            return aggregates.is_valid(folding.place(expressions.value(f, receiver)))
         case "setValid":
             aggregates.make_valid(f, places.place(f, receiver), node.span)
         case "setInvalid":
@@ -140,7 +140,7 @@ def _built_in(f: Frame, node: ast.Call, made: Call) -> ex.Expression | None:
             if isinstance(place.type, types.Header):
                 f.emit(st.SetValid(node.span, place, False))
             else:
-                aggregates.clear(f, place, node.span)
+                f.emit(st.Clear(node.span, place))
         case "push_front" | "pop_front":
             stack = places.place(f, receiver)
             argument = made.bindings[0].argument

@@ -89,6 +89,9 @@ class Kinds:
         members = [(f.name, f.type) for f in given.fields]
         if isinstance(given, p4.Header):
             name, lowered = self._parts(str(given), members, span)
+            for m in lowered:
+                if _holds_array(m.type):
+                    raise refusal.not_yet(f"an array in a header ({m.name!r} of {given})", span)
             header = types.Header(name, lowered)
             self.declared[name] = header
             return header
@@ -110,3 +113,13 @@ class Kinds:
         word = re.sub(r"\W+", "_", name).strip("_")
         count = self._names[word] = self._names.get(word, 0) + 1
         return (word if count == 1 else f"{word}_{count}"), lowered
+
+
+def _holds_array(of: types.Type) -> bool:
+    match of:
+        case types.Stack():
+            return True
+        case types.Struct():
+            return any(_holds_array(m.type) for m in of.members)
+        case _:
+            return False

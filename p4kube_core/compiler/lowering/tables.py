@@ -20,6 +20,7 @@ from p4kube_core.compiler.lowering import (
 )
 from p4kube_core.compiler.lowering.frame import Flow, Frame
 from p4kube_core.compiler.lowering.scope import ExternInstance, TableInstance
+from p4kube_core.compiler.p4info import keynames
 
 DEFAULT_SIZE = 1024  # entries, where the program says none
 _IGNORED = frozenset(
@@ -98,7 +99,8 @@ def _key(f: Frame, key: checked.Key) -> ir.Key:
         raise refusal.not_yet(message, key.node.match_kind_span) from None
     if kind is ir.MatchKind.SELECTOR:
         raise refusal.not_yet("selector keys", key.node.match_kind_span)
-    return ir.Key(expression, kind, key.name, key.node.span)
+    name = keynames.key_name(f.build.checked, key)
+    return ir.Key(expression, kind, name, key.node.span)
 
 
 def _actions(

@@ -6,7 +6,6 @@ Tables, counters and actions stay, since the control plane knows them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
@@ -52,42 +51,17 @@ def _without_results(of: st.Statement, kept: set[str]) -> st.Statement:
     return dataclasses.replace(of, hit=hit, action_run=run)
 
 
-def bodies(of: ir.Program) -> Iterator[st.Body]:
-    """All outermost bodies."""
-    yield from (a.body for a in of.actions)
-    yield from (s.body for s in of.parser.states)
-    yield from (c.body for c in of.controls)
-
-
 def _read(of: ir.Program) -> set[str]:
     """Variables that anything reads, or whose places are computed with."""
     found: set[str] = set(walk.variables_of(of.parser.error))
-    for table in of.tables:
-        for key in table.keys:
-            found.update(walk.variables_of(key.expression))
-    for state in of.parser.states:
-        if isinstance(state.transition, ir.Select):
-            for subject in state.transition.subjects:
-                found.update(walk.variables_of(subject))
-    for body in bodies(of):
-        for s in walk.statements(body):
-            for e in st.reads(s):
-                found.update(walk.variables_of(e))
-            for p in st.writes(s):
-                found.update(_indices(p))
+    for e in walk.read_in(of):
+        found.update(walk.variables_of(e))
     return found
-
-
-def _indices(of: ex.Place) -> Iterator[str]:
-    while not isinstance(of, ex.Var):
-        if isinstance(of, ex.Index):
-            yield from walk.variables_of(of.index)
-        of = of.base
 
 
 def _written(of: ir.Program) -> set[str]:
     found: set[str] = set()
-    for body in bodies(of):
+    for body in walk.bodies(of):
         for s in walk.statements(body):
             found.update(ex.root(p).name for p in st.writes(s))
     return found

@@ -37,6 +37,35 @@ def variables_of(of: ex.Expression) -> Iterator[str]:
             yield e.name
 
 
+def bodies(of: ir.Program) -> Iterator[st.Body]:
+    """All outermost bodies."""
+    yield from (a.body for a in of.actions)
+    yield from (s.body for s in of.parser.states)
+    yield from (c.body for c in of.controls)
+
+
+def read_in(of: ir.Program) -> Iterator[ex.Expression]:
+    """Every expression whose value the program takes, indices of places written among them."""
+    for table in of.tables:
+        yield from (key.expression for key in table.keys)
+    for state in of.parser.states:
+        if isinstance(state.transition, ir.Select):
+            yield from state.transition.subjects
+    for body in bodies(of):
+        for s in statements(body):
+            yield from st.reads(s)
+            for place in st.writes(s):
+                yield from indices(place)
+
+
+def indices(of: ex.Place) -> Iterator[ex.Expression]:
+    """What a place is computed from."""
+    while not isinstance(of, ex.Var):
+        if isinstance(of, ex.Index):
+            yield of.index
+        of = of.base
+
+
 def over_bodies(of: ir.Program, change: Rewrite) -> ir.Program:
     """The program with every outermost body changed."""
     states = tuple(dataclasses.replace(s, body=change(s.body)) for s in of.parser.states)
