@@ -1,4 +1,6 @@
-"""Annotations whose form the language fixes: structured ones, @name, @deprecated, @match.
+"""Annotations whose form the language fixes: structured ones, @deprecated, @match.
+
+Forms that syntax alone decides are the parser's.
 
 Source: P4_16 specification v1.2.5, "Annotations".
 """
@@ -8,7 +10,6 @@ from __future__ import annotations
 from p4kube_core.compiler.frontend import ast, checker_codes, types
 from p4kube_core.compiler.frontend.checker_context import Context
 
-_STRINGS = frozenset(("name", "deprecated", "id_string"))
 _VALUES = (types.INTEGER, types.STRING, types.BOOL, types.UNKNOWN)
 
 
@@ -24,7 +25,7 @@ def check(ctx: Context, annotations: tuple[ast.Annotation, ...]) -> None:
                 ctx.error(checker_codes.ANNOTATION, message, a.span)
             structured.add(a.name)
             _structured(ctx, a)
-        elif a.name in _STRINGS:
+        elif a.name == "deprecated":
             _string(ctx, a)
         elif a.name == "match":
             _match(ctx, a)

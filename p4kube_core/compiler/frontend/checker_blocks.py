@@ -70,7 +70,8 @@ def block(ctx: Context, node: Block) -> None:
         _check_constructor(ctx, constructor, parser)
         ctx.checked.parameters[node] = parameters
         ctx.known.update(node.constructor_parameters)
-        for p in (*node.parameters, *node.constructor_parameters):
+        checker_parameters.declare(ctx, node.parameters)
+        for p in {p.name: p for p in node.constructor_parameters}.values():
             ctx.declare(p.name, p, p.name_span)
         _body(ctx, node)
     ctx.unfinished.discard(node)

@@ -196,7 +196,7 @@ def _describe(keyset: ast.Expression) -> str:
         case ast.Range():
             return "a range"
         case _:
-            return "any value"
+            return "`_`"
 
 
 def _check_prefix(ctx: Context, keyset: ast.Mask, key: Key) -> None:

@@ -128,9 +128,7 @@ def _named(ctx: Context, node: ast.NameExpression, declaration: AnyDeclaration, 
 
 
 def _list(ctx: Context, node: ast.ListExpression) -> Type:
-    elements = tuple(ctx.type_of(e) for e in node.elements)
-    for element, found in zip(node.elements, elements, strict=True):
-        _refuse_valueless(ctx, element, found)
+    elements = tuple(_value_type(ctx, e) for e in node.elements)
     found = types.Sequence(elements, node.has_default)
     _keep_braces(ctx, node, [*node.elements], types.Tuple(elements))
     return found
@@ -144,18 +142,20 @@ def _struct(ctx: Context, node: ast.StructExpression) -> Type:
             message = f"field {f.name!r} is given twice"
             ctx.error(checker_codes.DUPLICATE, message, f.name_span)
         names.add(f.name)
-        found = ctx.type_of(f.value)
-        _refuse_valueless(ctx, f.value, found)
+        found = _value_type(ctx, f.value)
         fields.append(types.Field(f.name, found))
     if all(ctx.is_known(f.value) for f in node.fields):
         ctx.checked.known.add(node)
     return types.Record(tuple(fields), node.has_default)
 
 
-def _refuse_valueless(ctx: Context, node: ast.Expression, found: Type) -> None:
+def _value_type(ctx: Context, node: ast.Expression) -> Type:
+    """Type of a part of a brace expression, which has to be a value."""
+    found = ctx.type_of(node)
     if found is types.VOID or isinstance(found, types.TypeName):
-        ctx.error(checker_codes.WRONG_SORT, f"wanted a value, found {found}", node.span)
-        ctx.note(node, types.UNKNOWN)
+        message = f"wanted a value, found {found}"
+        return ctx.note(node, ctx.fault(checker_codes.WRONG_SORT, message, node.span))
+    return found
 
 
 def _keep_braces(

@@ -61,7 +61,7 @@ def _constructed(ctx: Context, node: ast.Instantiation, of: Type) -> Type:
         return of
     if not isinstance(of, _ALLOWED.get(ctx.place, ())):
         checker_arguments.check_all(ctx, node.arguments)
-        message = f"an object of type {of} may not be instantiated in {ctx.place}"
+        message = f"an object of type {of} may not be instantiated here: this is {ctx.place}"
         return ctx.fault(checker_codes.MISPLACED, message, node.span)
     made = checker_calls.construct(ctx, of, node.arguments, (), node.span)
     if made is None:

@@ -40,10 +40,10 @@ def check(ctx: Context, node: ast.For | ast.ForIn, statement: Statement) -> None
 def _for_in(ctx: Context, node: ast.ForIn) -> None:
     variable = node.variable
     wanted = checker_types.resolve(ctx, variable.type)
-    element = _elements(ctx, node.collection, wanted)
     if wanted is types.INTEGER:
         message = "the variable of for wants a type of fixed width, found int"
-        ctx.error(checker_codes.LOOP, message, variable.type.span)
+        wanted = ctx.fault(checker_codes.LOOP, message, variable.type.span)
+    element = _elements(ctx, node.collection, wanted)
     ctx.checked.declaration_types[variable] = wanted
     ctx.declare(variable.name, variable, variable.name_span)
     ctx.read_only.add(variable)

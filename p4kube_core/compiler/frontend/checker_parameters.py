@@ -28,7 +28,7 @@ class Callee(enum.StrEnum):
     PARSER = "a parser"
     CONTROL = "a control"
     EXTERN = "an extern"
-    EXTERN_CONSTRUCTOR = "an extern's constructor"
+    EXTERN_CONSTRUCTOR = "the constructor of an extern"
     ACTION = "an action"
     FUNCTION = "a function"
     PACKAGE = "a package"
@@ -82,7 +82,7 @@ def _problem(p: ast.Parameter, found: Type, callee: Callee) -> str | None:
     """Why a parameter of this type and direction is not legal, None if it is."""
     constructed = callee in (Callee.CONSTRUCTOR, Callee.PACKAGE, Callee.EXTERN_CONSTRUCTOR)
     if constructed and p.direction is not Direction.NONE:
-        return f"{callee}'s parameters have no direction, found {p.direction}"
+        return f"parameters of {callee} have no direction, found {p.direction}"
     match found:
         case types.INTEGER | types.STRING:
             if p.direction is not Direction.NONE:
@@ -168,10 +168,9 @@ def _check_order(ctx: Context, parameters: tuple[ast.Parameter, ...]) -> None:
 
 
 def declare(ctx: Context, parameters: tuple[ast.Parameter, ...]) -> None:
-    """Make parameters visible in the present scope; duplicates are reported elsewhere."""
-    for p in parameters:
-        if p.name not in ctx.scope.names:
-            ctx.scope.declare(p.name, p)
+    """Make parameters visible in the present scope; two of one name are reported elsewhere."""
+    for p in {p.name: p for p in parameters}.values():
+        ctx.declare(p.name, p, p.name_span)
 
 
 def record(

@@ -64,7 +64,7 @@ def _statement(ctx: Context, node: ast.Statement) -> None:
         case ast.DirectApplication():
             _direct(ctx, node)
         case ast.Instantiation():
-            message = f"{node.name!r} may not be instantiated in {ctx.place}"
+            message = f"{node.name!r} may not be instantiated here: this is {ctx.place}"
             ctx.error(checker_codes.MISPLACED, message, node.span)
             ctx.declare(node.name, node, node.name_span)
         case _:
@@ -170,11 +170,17 @@ def constant(ctx: Context, node: ast.ConstantDeclaration) -> None:
 
 
 def _if(ctx: Context, node: ast.If) -> None:
-    checker_conversions.require(ctx, node.condition, types.BOOL, "the condition of if")
-    for branch in (node.then, node.otherwise):
-        if branch is not None:
-            with ctx.nested():
-                statement(ctx, branch)
+    """A chain of else-ifs is followed without nesting."""
+    following: ast.Statement | None = node
+    while isinstance(following, ast.If):
+        condition = following.condition
+        checker_conversions.require(ctx, condition, types.BOOL, "the condition of if")
+        with ctx.nested():
+            statement(ctx, following.then)
+        following = following.otherwise
+    if following is not None:
+        with ctx.nested():
+            statement(ctx, following)
 
 
 def _return(ctx: Context, node: ast.Return) -> None:
@@ -186,7 +192,7 @@ def _return(ctx: Context, node: ast.Return) -> None:
         return
     found = ctx.type_of(node.value)
     if wanted in (None, types.VOID):
-        message = f"return wants no value in {ctx.place} that gives none, found {found}"
+        message = f"return wants no value here, found {found}"
         ctx.error(checker_codes.FLOW, message, node.value.span)
     elif wanted is not None:
         checker_conversions.coerce(ctx, node.value, found, wanted, "return")
