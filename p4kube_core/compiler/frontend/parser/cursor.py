@@ -13,7 +13,7 @@ from p4kube_core.compiler.frontend.source import Span
 T = TypeVar("T")
 
 # Blocks, types and expressions within each other; later stages recurse as deep as a tree is.
-MAX_DEPTH: Final = 250
+MAX_DEPTH: Final = 400
 # Operators in one expression, of which the left operand nests.
 MAX_HEIGHT: Final = 400
 
