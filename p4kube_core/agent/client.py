@@ -56,7 +56,9 @@ class AgentClient:
         self._timeout_s = timeout_s
         self.address: str = settings.address_of(state)
         """For p4kube_core.switch: the same socket serves P4Runtime."""
-        self._channel = grpc.insecure_channel(self.address)
+        # Else a new channel waits as long as the last one to this address had to.
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        self._channel = grpc.insecure_channel(self.address, options=options)
 
     def put_device(self, device_id: int, name: str, ports: Sequence[Port] = ()) -> None:
         """Have a device of this id with exactly these ports; repeated, change only what differs.

@@ -7,6 +7,7 @@ from typing import Any, Final, NoReturn, final
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from p4kube_core import protos
 from p4kube_core.agent import device, reading
@@ -106,32 +107,65 @@ class P4Runtime:
 def handler(node: Node, streams: Streams) -> grpc.GenericRpcHandler[Any, Any]:
     """The service, for a gRPC server."""
     service = P4Runtime(node, streams)
-    unary = grpc.unary_unary_rpc_method_handler
     methods: dict[str, Any] = {
-        "Write": _method(unary, service.write, "Write"),
-        "Read": _method(grpc.unary_stream_rpc_method_handler, service.read, "Read"),
-        "SetForwardingPipelineConfig": _method(
-            unary, service.set_pipeline, "SetForwardingPipelineConfig"
-        ),
-        "GetForwardingPipelineConfig": _method(
-            unary, service.get_pipeline, "GetForwardingPipelineConfig"
-        ),
-        "StreamChannel": _method(
-            grpc.stream_stream_rpc_method_handler, streams.serve, "StreamMessage"
-        ),
-        "Capabilities": _method(unary, service.capabilities, "Capabilities"),
+        "Write": _unary(service.write, "Write"),
+        "Read": _unary_stream(service.read, "Read"),
+        "SetForwardingPipelineConfig": _unary(service.set_pipeline, "SetForwardingPipelineConfig"),
+        "GetForwardingPipelineConfig": _unary(service.get_pipeline, "GetForwardingPipelineConfig"),
+        "StreamChannel": _stream_stream(streams.serve, "StreamMessage"),
+        "Capabilities": _unary(service.capabilities, "Capabilities"),
     }
     return grpc.method_handlers_generic_handler(SERVICE, methods)
 
 
-def _method(shape: Any, behaviour: Any, stem: str) -> Any:
-    request: Any = getattr(protos.p4runtime, f"{stem}Request")
-    response: Any = getattr(protos.p4runtime, f"{stem}Response")
-    return shape(
-        behaviour,
-        request_deserializer=request.FromString,
-        response_serializer=response.SerializeToString,
-    )
+# Messages are parsed in the handler, since gRPC answers UNKNOWN when a deserialiser raises.
+
+
+def _unary(behaviour: Any, stem: str) -> Any:
+    request = getattr(protos.p4runtime, f"{stem}Request")
+
+    async def handle(data: bytes, context: Any) -> Any:
+        return await behaviour(await _parse(request, data, context), context)
+
+    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_serialise)
+
+
+def _unary_stream(behaviour: Any, stem: str) -> Any:
+    request = getattr(protos.p4runtime, f"{stem}Request")
+
+    async def handle(data: bytes, context: Any) -> Any:
+        async for response in behaviour(await _parse(request, data, context), context):
+            yield response
+
+    return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_serialise)
+
+
+def _stream_stream(behaviour: Any, stem: str) -> Any:
+    request = getattr(protos.p4runtime, f"{stem}Request")
+
+    async def handle(messages: AsyncIterator[bytes], context: Any) -> None:
+        async def parsed() -> AsyncIterator[Any]:
+            async for data in messages:
+                yield await _parse(request, data, context)
+
+        await behaviour(parsed(), context)
+
+    return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_serialise)
+
+
+def _serialise(message: Any) -> bytes:
+    data: bytes = message.SerializeToString()
+    return data
+
+
+async def _parse(kind: Any, data: bytes, context: Any) -> Any:
+    try:
+        return kind.FromString(data)
+    except DecodeError as e:
+        name = kind.DESCRIPTOR.full_name
+        await context.abort(
+            grpc.StatusCode.INVALID_ARGUMENT, f"want a {name}, got other bytes: {e}"
+        )
 
 
 async def _abort(context: Any, refusal: Refusal) -> NoReturn:

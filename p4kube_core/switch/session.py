@@ -24,6 +24,8 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.absolute_max_metadata_size", 16 << 20),
     # A Write whose answer was lost is not to be repeated, not by gRPC either.
     ("grpc.enable_retries", 0),
+    # Else a new channel waits as long as the last one to this address had to.
+    ("grpc.use_local_subchannel_pool", 1),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),

@@ -29,7 +29,12 @@ def method(channel: grpc.Channel, shape: str, name: str, stem: str = "") -> Any:
 
 
 def connect(address: str) -> grpc.Channel:
-    options = (("grpc.max_metadata_size", 16 << 20), ("grpc.absolute_max_metadata_size", 16 << 20))
+    options = (
+        ("grpc.max_metadata_size", 16 << 20),
+        ("grpc.absolute_max_metadata_size", 16 << 20),
+        # Else a new channel waits as long as the last one to this address had to.
+        ("grpc.use_local_subchannel_pool", 1),
+    )
     return grpc.insecure_channel(address, options=options)
 
 

@@ -2,8 +2,8 @@
 
 import sys
 
-import p4runtime_sh.p4runtime as p4rt  # type: ignore[import-not-found]
-import p4runtime_sh.shell as sh  # type: ignore[import-not-found]
+import p4runtime_sh.p4runtime as p4rt
+import p4runtime_sh.shell as sh
 
 address, p4info, device_config = sys.argv[1:]
 sh.setup(

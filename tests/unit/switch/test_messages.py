@@ -106,8 +106,8 @@ REFUSED = [
     (
         TableEntry("acll"),
         (
-            "no table 'acll'; there are: ingress.acl, ingress.always, ingress.fixed, ingress.hosts, "
-            "ingress.routes, ingress.wide; did you mean 'acl'?"
+            "no table 'acll'; there are: ingress.acl, ingress.always, ingress.fixed, "
+            "ingress.hosts, ingress.routes, ingress.wide; did you mean 'acl'?"
         ),
     ),
     (
@@ -141,8 +141,8 @@ REFUSED = [
     (
         TableEntry("hosts", action="deny"),
         (
-            "no action of ingress.hosts 'deny'; there are: NoAction, ingress.drop, ingress.forward, "
-            "ingress.rewrite"
+            "no action of ingress.hosts 'deny'; there are: NoAction, ingress.drop, "
+            "ingress.forward, ingress.rewrite"
         ),
     ),
     (
