@@ -2,7 +2,7 @@
 /*
  * Measures the candidates in turn, round after round, and prints one JSON object: nanoseconds of processor time a packet, in each round.
  *
- *   pipeline ROUNDS PACKETS PROGRAM.so [SWX_LIBRARY.so]
+ *   pipeline ROUNDS PACKETS DIFFERENT PROGRAM.so [SWX_LIBRARY.so]
  */
 #define _GNU_SOURCE
 #include "candidate.h"
@@ -70,13 +70,13 @@ start_eal(char *program)
 
 /* Every candidate must do the same to every packet. */
 static void
-verify(const struct candidate *candidate)
+verify(const struct candidate *candidate, uint32_t different)
 {
 	int differs;
 
-	workload_start(N_PACKETS, true);
+	workload_start(different, true);
 	candidate->run();
-	RTE_VERIFY(sink_count() == N_PACKETS);
+	RTE_VERIFY(sink_count() == different);
 	differs = workload_compare();
 	if (differs >= 0) {
 		fprintf(stderr, "%s: packet %d differs from the hand-written version's\n", candidate->name, differs);
@@ -108,12 +108,12 @@ measure(const struct candidate *candidate, uint32_t packets)
 }
 
 static void
-print(unsigned int rounds, uint32_t packets)
+print(unsigned int rounds, uint32_t packets, uint32_t different)
 {
 	const char *between = "";
 
-	printf("{\"rounds\": %u, \"packets\": %u, \"forwarded\": %.4f, \"ns\": {", rounds, packets,
-	       (double)workload_forwarded() / N_PACKETS);
+	printf("{\"rounds\": %u, \"packets\": %u, \"different\": %u, \"forwarded\": %.4f, \"ns\": {", rounds, packets,
+	       different, workload_forwarded());
 	for (unsigned int c = 0; c < RTE_DIM(candidates); c++) {
 		if (candidates[c].argument == NULL)
 			continue;
@@ -130,30 +130,33 @@ int
 main(int argc, char **argv)
 {
 	unsigned int rounds;
-	uint32_t packets;
+	uint32_t packets, different;
 
-	if (argc < 4 || argc > 5 || atoi(argv[1]) < 1 || atoi(argv[1]) > MAX_ROUNDS || atoi(argv[2]) < BURST) {
-		fprintf(stderr, "usage: %s ROUNDS PACKETS PROGRAM.so [SWX_LIBRARY.so]\n", argv[0]);
+	if (argc < 5 || argc > 6 || atoi(argv[1]) < 1 || atoi(argv[1]) > MAX_ROUNDS || atoi(argv[2]) < BURST ||
+	    atoi(argv[3]) < BURST || atoi(argv[3]) > MAX_DIFFERENT) {
+		fprintf(stderr, "usage: %s ROUNDS PACKETS DIFFERENT PROGRAM.so [SWX_LIBRARY.so]\n", argv[0]);
 		return 2;
 	}
 	rounds = (unsigned int)atoi(argv[1]);
 	packets = (uint32_t)atoi(argv[2]) / BURST * BURST;
-	candidates[2].argument = argv[3];
-	candidates[4].argument = argv[4];
+	different = (uint32_t)atoi(argv[3]) / BURST * BURST;
+	candidates[2].argument = argv[4];
+	candidates[4].argument = argv[5];
 	start_eal(argv[0]);
-	workload_make(rte_pktmbuf_pool_create("packets", 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY));
+	workload_make(rte_pktmbuf_pool_create("packets", 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY),
+		      different);
 	for (unsigned int c = 0; c < RTE_DIM(candidates); c++) {
 		if (candidates[c].argument == NULL)
 			continue;
 		if (!candidates[c].setup(candidates[c].argument))
 			return 1;
 		if (c > 0)
-			verify(&candidates[c]);
+			verify(&candidates[c], different);
 	}
 	for (unsigned int r = 0; r < rounds; r++)
 		for (unsigned int c = 0; c < RTE_DIM(candidates); c++)
 			if (candidates[c].argument != NULL)
 				results[c][r] = measure(&candidates[c], packets);
-	print(rounds, packets);
+	print(rounds, packets, different);
 	return 0;
 }

@@ -19,8 +19,9 @@ struct outcome {
 struct route routes[N_ROUTES];
 struct hop hops[N_HOPS];
 
-static uint8_t packets[N_PACKETS][PACKET_BYTES];
-static struct outcome right[N_PACKETS], seen[N_PACKETS];
+static uint8_t packets[MAX_DIFFERENT][PACKET_BYTES];
+static struct outcome right[MAX_DIFFERENT], seen[MAX_DIFFERENT];
+static uint32_t different;
 static bool right_known, recording;
 static struct rte_mempool *pool;
 static uint32_t given, wanted, returned;
@@ -102,12 +103,13 @@ make_packet(uint32_t number)
 }
 
 void
-workload_make(struct rte_mempool *mempool)
+workload_make(struct rte_mempool *mempool, uint32_t n)
 {
 	pool = mempool;
+	different = n;
 	make_routes();
 	make_hops();
-	for (uint32_t i = 0; i < N_PACKETS; i++)
+	for (uint32_t i = 0; i < different; i++)
 		make_packet(i);
 }
 
@@ -128,7 +130,7 @@ source_burst(struct rte_mbuf **mbufs)
 	if (given == wanted || rte_pktmbuf_alloc_bulk(pool, mbufs, BURST) != 0)
 		return 0;
 	for (unsigned int i = 0; i < BURST; i++) {
-		memcpy(rte_pktmbuf_mtod(mbufs[i], void *), packets[(given + i) % N_PACKETS], PACKET_BYTES);
+		memcpy(rte_pktmbuf_mtod(mbufs[i], void *), packets[(given + i) % different], PACKET_BYTES);
 		mbufs[i]->data_len = PACKET_BYTES;
 		mbufs[i]->pkt_len = PACKET_BYTES;
 	}
@@ -145,7 +147,7 @@ record_packet(const struct rte_mbuf *mbuf)
 
 	RTE_VERIFY(mbuf->data_len >= NUMBER_BYTES && mbuf->data_len <= PACKET_BYTES);
 	memcpy(&number, data + mbuf->data_len - NUMBER_BYTES, NUMBER_BYTES);
-	RTE_VERIFY(number < N_PACKETS);
+	RTE_VERIFY(number < different);
 	outcome = &seen[number];
 	outcome->port = mbuf->port;
 	/* What a dropped packet looks like is nobody's business: SWX takes its headers off. */
@@ -178,18 +180,18 @@ workload_compare(void)
 		memcpy(right, seen, sizeof(right));
 		right_known = true;
 	}
-	for (int i = 0; i < N_PACKETS; i++)
+	for (uint32_t i = 0; i < different; i++)
 		if (memcmp(&right[i], &seen[i], sizeof(seen[i])) != 0)
-			return i;
+			return (int)i;
 	return -1;
 }
 
-uint32_t
+double
 workload_forwarded(void)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < N_PACKETS; i++)
+	for (uint32_t i = 0; i < different; i++)
 		n += right[i].port != DROPPED;
-	return n;
+	return (double)n / different;
 }

@@ -12,7 +12,7 @@
 #define N_ROUTES 256
 #define N_HOPS 64
 #define N_PORTS 4
-#define N_PACKETS 4096 /* different ones; they repeat */
+#define MAX_DIFFERENT 32768
 #define PACKET_BYTES 64
 #define DROPPED UINT16_MAX /* in mbuf->port at the sink */
 
@@ -31,8 +31,8 @@ struct hop {
 extern struct route routes[N_ROUTES];
 extern struct hop hops[N_HOPS];
 
-/* Builds routes, hops and packets, the same in every run; pool is where packets come from. */
-void workload_make(struct rte_mempool *pool);
+/* Builds routes, hops and n different packets, the same in every run; they repeat. pool is where mbufs come from. */
+void workload_make(struct rte_mempool *pool, uint32_t n);
 
 /* A run hands out this many packets (a multiple of BURST). `recording` keeps what comes back, by packet. */
 void workload_start(uint32_t packets, bool recording);
@@ -46,10 +46,10 @@ void sink_burst(struct rte_mbuf **mbufs, unsigned int n);
 /* Packets that came back in this run. */
 uint32_t sink_count(void);
 
-/* After a recording run of N_PACKETS: keeps it as the right one if it is the first; else the first packet that differs, or -1. */
+/* After a recording run of all different packets: keeps it as the right one if it is the first; else the first packet that differs, or -1. */
 int workload_compare(void);
 
-/* Of the run kept as the right one: packets forwarded. */
-uint32_t workload_forwarded(void);
+/* Of the run kept as the right one: the share of packets forwarded. */
+double workload_forwarded(void);
 
 #endif
