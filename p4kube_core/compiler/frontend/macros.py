@@ -14,7 +14,7 @@ from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.source import Source, Span
 
-MAX_TOKENS: Final = 2_000_000  # in one program, after expansion
+MAX_TOKENS: Final = 500_000  # in one program, after expansion
 _VARIADIC: Final = "__VA_ARGS__"
 
 

@@ -157,6 +157,8 @@ class _Preprocessor:
                 word = text[start:position]
             if not file.branches or file.branches[-1].live:
                 self.run.append(Token(kind, word, source, start, position))
+                if len(self.run) > macros.MAX_TOKENS:
+                    raise macros.TooManyTokens
         self.flush()
         for branch in file.branches:
             self.diagnostics.error(

@@ -68,6 +68,8 @@ def fold(node: ast.Expression, constants: Constants) -> Literal | None:
             return _unary(operator, fold(operand, constants))
         case ast.Binary(operator=operator, left=left, right=right):
             a, b = fold(left, constants), fold(right, constants)
+            if isinstance(a, str) and isinstance(b, str):
+                return a + b if operator is ast.BinaryOperator.CONCATENATE else None
             if isinstance(a, int) and isinstance(b, int):
                 return combine(operator, a, b)
             return None

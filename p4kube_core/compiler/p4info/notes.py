@@ -31,11 +31,8 @@ def annotation(notes: Iterable[ast.Annotation], name: str) -> ast.Annotation | N
 def text_of(notes: Iterable[ast.Annotation], name: str) -> str | None:
     """The string that an annotation holds; None without it, or if it holds none."""
     note = annotation(notes, name)
-    if note is not None and note.expressions:
-        value = note.expressions[0]
-        if isinstance(value, ast.StringLiteral):
-            return value.value
-    return None
+    value = folding.fold(note.expressions[0], {}) if note and note.expressions else None
+    return value if isinstance(value, str) else None
 
 
 def number_of(notes: Iterable[ast.Annotation], name: str, diagnostics: Diagnostics) -> int | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from p4kube_core.compiler.frontend import parser
+from p4kube_core.compiler.frontend import files, macros, parser
 from p4kube_core.compiler.frontend.diagnostics import Diagnostics
 from p4kube_core.compiler.frontend.source import Source
 
@@ -68,3 +70,23 @@ def test_deep_conditions() -> None:
 def test_long_but_flat_programs_are_fine() -> None:
     constants = "".join(f"const bit<32> c{i} = {i} + 1;\n" for i in range(5000))
     assert codes(constants) == set()
+
+
+def test_more_tokens_than_any_program_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(macros, "MAX_TOKENS", 1000)
+    assert codes("( " * 2000) == {"P4K0114"}
+
+
+def test_a_file_larger_than_any_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_FILE_SIZE", 1000)
+    (tmp_path / "big.p4").write_text(" " * 2000)
+    diagnostics = Diagnostics()
+    parser.parse_program(tmp_path / "big.p4", diagnostics=diagnostics)
+    assert [d.code for d in diagnostics.errors] == ["P4K0118"]
+
+
+@pytest.mark.parametrize("name", ["missing.p4", ""])
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+    diagnostics = Diagnostics()
+    parser.parse_program(tmp_path / name, diagnostics=diagnostics)
+    assert [d.code for d in diagnostics.errors] == ["P4K0118"]
