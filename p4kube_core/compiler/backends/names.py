@@ -26,26 +26,30 @@ _FOREIGN: Final = re.compile(r"[^A-Za-z0-9_]+")
 
 def identifier(name: str) -> str:
     """The name with underscores for dots and the like; a reserved word gets one more."""
-    word = _FOREIGN.sub("_", name).strip("_") or "unnamed"
-    if word[0].isdigit():
-        word = f"n{word}"
+    word = _word(name)
     return f"{word}_" if word in _KEYWORDS or _RESERVED.match(word) else word
+
+
+def _word(name: str) -> str:
+    word = _FOREIGN.sub("_", name).strip("_") or "unnamed"
+    return f"n{word}" if word[0].isdigit() else word
 
 
 @final
 class Names:
     """One C name space: gives each P4 name an identifier of its own, the same each time."""
 
-    __slots__ = ("_given", "_taken")
+    __slots__ = ("_given", "_made", "_taken")
 
-    def __init__(self, taken: frozenset[str] = frozenset()) -> None:
+    def __init__(self, taken: frozenset[str] = frozenset(), made: bool = False) -> None:
+        self._made = made  # names begin with a word of ours, which reserves them
         self._taken = set(taken)
         self._given: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> str:
         given = self._given.get(name)
         if given is None:
-            wanted = given = identifier(name)
+            wanted = given = _word(name) if self._made else identifier(name)
             number = 2
             while given in self._taken:
                 given = f"{wanted}_{number}"

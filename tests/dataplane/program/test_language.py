@@ -294,6 +294,12 @@ def test_a_short_packet_goes_on_with_the_error() -> None:
     assert (out.port, out.data) == (5, b"short")
 
 
+def test_a_short_packet_is_dropped_where_the_program_does_not_look() -> None:
+    p = load()
+    assert p.send(b"short").dropped
+    assert p.drops() == {"malformed": 1}
+
+
 def test_verify_sets_its_error() -> None:
     p = load(
         declarations="error { Odd }",
@@ -389,7 +395,7 @@ def test_stacks_are_parsed_pushed_and_popped() -> None:
     )
     assert p.send(b"\x02\x05rest").data == b"\x12\x02\x05rest"
     assert p.send(b"\x04\x05rest").data == b"\x05rest"
-    assert p.send(b"\x04\x04\x04\x05").data == b"\x04\x04\x05"
+    assert p.send(b"\x04\x04\x05").data == b"\x04\x05"
 
 
 def test_too_many_labels_are_an_error() -> None:

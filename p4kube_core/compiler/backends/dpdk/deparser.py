@@ -24,8 +24,9 @@ def write(unit: Unit) -> None:
     """`deparse(s)`: false if there is no room for the headers; then nothing has been written."""
     control = unit.program.control(ir.Role.DEPARSER)
     unit.code.function("P4K_INLINE bool deparse(struct state *s)", f"deparser {control.name}")
-    statements.declare(unit, control.variables, places.mentioned_in(control.body))
     plan = inplace.plan(unit)
+    mentioned = places.mentioned_in(control.body if plan is None else plan.needed())
+    statements.declare(unit, control.variables, mentioned)
     if plan is not None:
         _in_place(unit, plan)
     elif all(isinstance(s, _PURE) for s in places.st_walk(control.body)):
@@ -38,13 +39,12 @@ def write(unit: Unit) -> None:
 
 def _in_place(unit: Unit, plan: inplace.Plan) -> None:
     code = unit.code
-    last = max((i for i, e in enumerate(plan.emits) if plan.changed(e)), default=-1)
-    if last < 0:
+    if not plan.needed():
         code.line("/* Nothing changes a header. */")
         return
     code.line("uint8_t *at = s->packet->data;")
     code.line()
-    for emit in plan.emits[: last + 1]:
+    for emit in plan.needed():
         header = emit.header.type
         assert isinstance(header, types.Header)
         text = unit.printer.spot(emit.header).text

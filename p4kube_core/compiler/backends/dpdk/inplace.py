@@ -20,6 +20,11 @@ class Plan:
     emits: tuple[st.Emit, ...]  # in order
     written: frozenset[str]  # paths of the numbers that some statement writes
 
+    def needed(self) -> tuple[st.Emit, ...]:
+        """Up to the last header that is changed; those before it say where it is."""
+        last = max((i for i, e in enumerate(self.emits) if self.changed(e)), default=-1)
+        return self.emits[: last + 1]
+
     def changed(self, emit: st.Emit) -> frozenset[str]:
         """Paths, below the header, of its members that some statement writes."""
         base = f"{places.path_of(emit.header)}."

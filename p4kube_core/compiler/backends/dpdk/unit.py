@@ -34,7 +34,7 @@ class Unit:
     exiting: frozenset[str]  # actions that can end the control that applies their table
 
     def function(self, kind: str, name: str) -> str:
-        return self.functions[f"{kind}_{name}"]
+        return self.functions[f"{kind} {name}"]
 
     def error_code(self, name: str) -> int:
         """Number of an error of core.p4."""
@@ -111,7 +111,7 @@ def make(program: ir.Program) -> Unit:
         storage=storage,
         printer=expressions.Printer(storage, length="s->length"),
         labels=names.Names(),
-        functions=names.Names(),
+        functions=names.Names(made=True),
         code=code.Code(),
         exiting=frozenset(
             action.name
