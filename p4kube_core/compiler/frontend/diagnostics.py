@@ -15,6 +15,7 @@ from p4kube_core import errors
 from p4kube_core.compiler.frontend.source import Span
 
 MAX_ERRORS = 200  # a run says no more than this; the rest is only counted
+MAX_SHOWN = 200  # characters of a source line; of a longer one the part around the place
 
 
 class Severity(StrEnum):
@@ -57,6 +58,10 @@ def _excerpt(span: Span) -> list[str]:
     text = span.source.line_text(line)
     if not text.strip():
         return []
+    if len(text) > MAX_SHOWN:
+        first = max(0, column - 1 - MAX_SHOWN // 2)
+        text = text[first : first + MAX_SHOWN]
+        column -= first
     width = max(1, min(span.end - span.start, len(text) - column + 1))
     # Tabs are kept in the caret's line, so that it stands right whatever their width.
     indent = "".join("\t" if c == "\t" else " " for c in text[: column - 1])

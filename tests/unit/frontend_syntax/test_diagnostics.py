@@ -66,3 +66,12 @@ def test_line_markers_move_the_place() -> None:
     assert [str(Span(source, i, i + 1)) for i in (0, 2, 4)] == [
         "c.p4:1:1", "real.p4:40:1", "real.p4:41:1",
     ]  # fmt: skip
+
+
+def test_of_a_long_line_the_part_around_the_place_is_shown() -> None:
+    source = Source("d.p4", "a" * 1000 + "HERE" + "b" * 1000)
+    found = diagnostics.Diagnostics()
+    found.error("P4K0301", "wrong", Span(source, 1000, 1004))
+    _, line, caret = found.render().split("\n")
+    assert len(line) == diagnostics.MAX_SHOWN + 2
+    assert line[caret.index("^") : caret.rindex("^") + 1] == "HERE"

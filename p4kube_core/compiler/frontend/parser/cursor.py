@@ -17,6 +17,8 @@ MAX_DEPTH: Final = 400
 # Operators in one expression, of which the left operand nests.
 MAX_HEIGHT: Final = 400
 
+MAX_SHOWN: Final = 60  # characters of a token that is not what was wanted
+
 _DECLARATIONS: Final = """
     action const control enum extern header header_union match_kind package parser struct typedef @
 """
@@ -128,7 +130,10 @@ class Cursor:
 
     def found(self) -> str:
         token = self.token
-        return lexer.END if token.kind == lexer.END else repr(token.text)
+        if token.kind == lexer.END:
+            return lexer.END
+        shown = token.text if len(token.text) <= MAX_SHOWN else f"{token.text[:MAX_SHOWN]}..."
+        return repr(shown)
 
     def fault(self, wanted: str, hint: str | None = None) -> SyntaxFault:
         """What was wanted, and what stands here instead."""
