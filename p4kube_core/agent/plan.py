@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from p4kube_core import protos
 from p4kube_core.agent.refusal import (
@@ -73,8 +73,7 @@ Step = EntriesStep | DefaultStep | DirectCounterStep | CounterStep
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(NamedTuple):
     position: int
     table: TableStore
     identity: bytes

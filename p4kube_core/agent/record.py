@@ -97,21 +97,18 @@ def election_item(role: str, election_id: int) -> bytes:
 def states_item(slot: Slot, table: TableStore, identities: Iterable[bytes]) -> bytes:
     """The present state of some entries of a table, absent ones included."""
     parts = [b""]
+    entries, extras, pack = table.entries, table.extras, _STATE.pack
     for identity in identities:
+        if identity != DEFAULT_ENTRY and identity not in extras:
+            tail = entries.get(identity)
+            held = tail or b""
+            parts += (pack(len(identity), tail is not None, len(held), 0, 0), identity, held, b"")
+            continue
         state = table.state_of(identity)
         held, kept = state.held or b"", state.extras
-        parts += (
-            _STATE.pack(
-                len(identity),
-                state.held is not None,
-                len(held),
-                kept.controller_metadata,
-                len(kept.metadata),
-            ),
-            identity,
-            held,
-            kept.metadata,
-        )
+        present = state.held is not None
+        head = pack(len(identity), present, len(held), kept.controller_metadata, len(kept.metadata))
+        parts += (head, identity, held, kept.metadata)
     parts[0] = _TABLE.pack(slot, table.packer.index, len(parts) // 4)
     return _item(_Kind.STATES, b"".join(parts))
 

@@ -7,8 +7,7 @@ acknowledged.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.pipeline import Pipeline
@@ -19,8 +18,7 @@ no other entries."""
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Extras:
+class Extras(NamedTuple):
     """What an entry carries for its client alone."""
 
     metadata: bytes = b""
@@ -79,8 +77,7 @@ class TableStore:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Tail of an entry or data of a default; None: no entry, or the program's own default."""
 
     held: bytes | None
