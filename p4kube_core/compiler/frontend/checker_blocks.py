@@ -71,8 +71,7 @@ def block(ctx: Context, node: Block) -> None:
         ctx.checked.parameters[node] = parameters
         ctx.known.update(node.constructor_parameters)
         checker_parameters.declare(ctx, node.parameters)
-        for p in {p.name: p for p in node.constructor_parameters}.values():
-            ctx.declare(p.name, p, p.name_span)
+        checker_parameters.declare(ctx, node.constructor_parameters)
         _body(ctx, node)
     ctx.unfinished.discard(node)
     make = types.Parser if parser else types.Control

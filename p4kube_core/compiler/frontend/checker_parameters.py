@@ -169,8 +169,9 @@ def _check_order(ctx: Context, parameters: tuple[ast.Parameter, ...]) -> None:
 
 def declare(ctx: Context, parameters: tuple[ast.Parameter, ...]) -> None:
     """Make parameters visible in the present scope; two of one name are reported elsewhere."""
-    for p in {p.name: p for p in parameters}.values():
-        ctx.declare(p.name, p, p.name_span)
+    for p in parameters:
+        if not any(other in parameters for other in ctx.scope.names.get(p.name, ())):
+            ctx.declare(p.name, p, p.name_span)
 
 
 def record(
