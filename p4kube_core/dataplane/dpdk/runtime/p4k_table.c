@@ -120,7 +120,7 @@ entry_new(struct p4k_table *table, uint32_t slot, uint16_t action, const uint8_t
 {
 	const struct p4k_writer *writer = table->writer;
 	size_t front = writer->front_words * sizeof(uint64_t);
-	uint64_t *block = calloc(1, front + sizeof(struct p4k_entry) + writer->spec->data_bytes);
+	uint64_t *block = calloc(1, front + sizeof(struct p4k_entry) + writer->spec->data_bytes + P4K_DATA_SLACK);
 	struct p4k_entry *entry;
 
 	if (block == NULL)
