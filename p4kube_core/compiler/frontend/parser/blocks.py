@@ -7,6 +7,7 @@ from p4kube_core.compiler.frontend.lexer import Token
 from p4kube_core.compiler.frontend.parser import (
     declarations,
     expressions,
+    keysets,
     statements,
     tables,
     types,
@@ -113,7 +114,7 @@ def _select(c: Cursor) -> ast.Select:
 
 def _select_case(c: Cursor) -> ast.SelectCase:
     first = c.token
-    keyset = expressions.keyset(c)
+    keyset = keysets.keyset(c)
     c.expect(":", "the key set")
     state = c.name("state's name")
     c.semicolon("the state")

@@ -10,7 +10,7 @@ from typing import Final
 
 from p4kube_core.compiler.frontend import ast, lexer
 from p4kube_core.compiler.frontend.lexer import Token
-from p4kube_core.compiler.frontend.parser import declarations, expressions, types
+from p4kube_core.compiler.frontend.parser import declarations, expressions, keysets, types
 from p4kube_core.compiler.frontend.parser.cursor import Cursor, SyntaxFault
 from p4kube_core.compiler.frontend.parser.notes import leading_annotations
 
@@ -211,7 +211,7 @@ def _for(c: Cursor, first: Token, notes: Annotations) -> ast.Statement:
     variable = _loop_variable(c)
     if variable is not None:
         c.expect("in", "the loop's variable")
-        collection = expressions.range_or_mask(c)
+        collection = keysets.range_or_mask(c)
         c.expect(")", "the collection")
         body = statement(c)
         c.scopes.pop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p4kube_core.compiler.frontend import ast, syntax_codes
 from p4kube_core.compiler.frontend.lexer import Token
-from p4kube_core.compiler.frontend.parser import expressions
+from p4kube_core.compiler.frontend.parser import expressions, keysets
 from p4kube_core.compiler.frontend.parser.cursor import Cursor
 from p4kube_core.compiler.frontend.parser.notes import leading_annotations
 
@@ -95,7 +95,7 @@ def _entry(c: Cursor) -> ast.TableEntry:
         c.advance()
         priority = expressions.expression(c)
         c.expect(":", "the priority")
-    keyset = expressions.keyset(c)
+    keyset = keysets.keyset(c)
     c.expect(":", "the key set")
     action = _reference(c)
     notes = before + leading_annotations(c)
