@@ -34,8 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    # A service manager's TERM is to undo what Ctrl-C undoes.
-    signal.signal(signal.SIGTERM, _interrupt)
+    # A service manager's TERM and a closed terminal are to undo what Ctrl-C undoes.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
     command = "p4kube"
     try:
         options = parser().parse_args(arguments)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from p4kube_core import errors
 from p4kube_core.agent import client, settings
 
 STOP_TIMEOUT_S: Final = 5.0
+SETTLED_S: Final = 0.2  # nothing seen for so long: nothing there
 
 
 @contextmanager
@@ -27,22 +29,40 @@ def private_agent() -> Iterator[settings.Settings]:
         client.spawn(wanted)
         yield wanted
     finally:
-        stop(state)
-        shutil.rmtree(state, ignore_errors=True)
+        with undisturbed():
+            stop(state)
+            shutil.rmtree(state, ignore_errors=True)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold off interruptions: who presses Ctrl-C twice must not cut the cleaning up short."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def stop(state: Path) -> None:
     """Stop the agent and the data plane of a state directory: asked first, killed in the end."""
     with suppress(errors.P4KubeError), client.AgentClient(state, timeout_s=STOP_TIMEOUT_S) as agent:
         agent.stop(dataplane=True)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
     # By what they run on, not by pid files: one that was interrupted while starting has none yet.
-    while (left := processes(state)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    for pid in left:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    while processes(state) and time.monotonic() < deadline + STOP_TIMEOUT_S:
+    # And for a while: it may just be about to become what we look for.
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    seen = time.monotonic()
+    while (now := time.monotonic()) < seen + SETTLED_S:
+        if left := processes(state):
+            seen = now
+        for pid in left if now > deadline else ():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 

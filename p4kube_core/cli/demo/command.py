@@ -76,8 +76,7 @@ def run(options: argparse.Namespace) -> int:
         if shutil.which(tool) is None:
             raise errors.MachineError(f"want the program {tool!r}, found none: run `make build`")
     print("P4Kube: a firewall written in P4, between two hosts\n")
-    with ExitStack() as stack:
-        demo = stack.enter_context(_demo())
+    with _demo() as demo:
         demo.play_firewall()
         demo.show_what_passes()
         demo.add_rule_under_traffic(options.seconds)
@@ -97,7 +96,8 @@ def run(options: argparse.Namespace) -> int:
 def _demo() -> Iterator[_Demo]:
     """Two hosts, the machine between them, a state directory; all gone at the end."""
     tag = f"p4k{os.getpid()}"
-    with ExitStack() as stack:
+    stack = ExitStack()
+    try:
         state = Path(tempfile.mkdtemp(prefix="p4kube-demo-"))
         stack.callback(shutil.rmtree, state, ignore_errors=True)
         demo = _Demo(tag, state)
@@ -108,6 +108,9 @@ def _demo() -> Iterator[_Demo]:
         stack.callback(private_agent.stop, state)
         demo.connect()
         yield demo
+    finally:
+        with private_agent.undisturbed():
+            stack.close()
 
 
 def _left_behind(demo: _Demo) -> str:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar, final
@@ -16,6 +16,7 @@ from typing import Final, TypeVar, final
 from p4kube_core import errors
 
 NAMESPACES: Final = Path("/run/netns")
+PATIENCE_S: Final = 15.0  # with a program that was told to end
 _CLONE_NEWNET: Final = 0x40000000
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -93,13 +94,23 @@ def wire(one: Host, its_end: str, other: Host, other_end: str) -> None:
 def _run(
     *words: str, timeout_s: float = 60.0, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        words, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL,
-        check=False,
-    )  # fmt: skip
+    process = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            output, said = process.communicate(timeout=timeout_s)
+        except BaseException:
+            # Asked rather than killed, as subprocess.run would do: it may have to clean up.
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=PATIENCE_S)
+            process.kill()
+            raise
+    done = subprocess.CompletedProcess(words, process.returncode, output, said)
     if check and done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()
-        raise errors.MachineError(f"{_shown(words)}: {said or f'exit status {done.returncode}'}")
+        reason = (said or output).strip() or f"exit status {done.returncode}"
+        raise errors.MachineError(f"{_shown(words)}: {reason}")
     return done
 
 

@@ -40,19 +40,21 @@ def run(options: argparse.Namespace) -> int:
         for one in wanted:
             print(f"{one.function.name}: can be played, {_count(len(one.entries), 'entry')}")
         return 0
-    with progress.step("starting the agent and the data plane"):
-        started = client.spawn(settings.Settings(state=state))
-    if started:
-        (state / OURS).touch()
+    ours = not client.running(state)
     try:
+        with progress.step("starting the agent and the data plane"):
+            client.spawn(settings.Settings(state=state))
+        if ours:
+            (state / OURS).touch()
         with client.AgentClient(state) as agent:
             ids = _ids(functions, devices)
             for one in wanted:
                 _play(agent, one, ids[one.function.name], devices)
     except BaseException:
-        if started:
-            private_agent.stop(state)
-            (state / OURS).unlink(missing_ok=True)
+        if ours:
+            with private_agent.undisturbed():
+                private_agent.stop(state)
+                (state / OURS).unlink(missing_ok=True)
         raise
     return 0
 
