@@ -62,14 +62,15 @@ class Keeper:
             self._up.clear()
             if self._stopping:
                 return
-            failures = 0 if time.monotonic() - since > _STEADY_S else failures + 1
+            if time.monotonic() - since > _STEADY_S:
+                failures = 0
             log.error("data plane is gone: pid=%s", self.hello.get("pid"))
             while True:
                 await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+                failures += 1
                 try:
                     self._adopt(await self._attach_or_spawn())
                 except errors.MachineError as e:
-                    failures += 1
                     self.failure = str(e)
                     log.error("data plane did not start again: %s", e)
                     continue

@@ -1,11 +1,17 @@
-"""The session without async, for the command line: each call runs the event loop until done."""
+"""The session without async, for the command line; any thread may use its own sessions.
+
+gRPC has one poller a process, which hands events to the loops that they belong to and does not bear
+that one of them is closed. So there is one loop, in a thread that ends with the process.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import threading
+from collections.abc import Coroutine, Sequence
+from functools import cache
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Any, Final, Self, TypeVar, final
 
 from p4kube_core import protos
 from p4kube_core.switch import schema, session
@@ -19,18 +25,19 @@ from p4kube_core.switch.values import (
     Update,
 )
 
+T = TypeVar("T")
+
 
 @final
 class BlockingSession:
     """A primary client of one device; a context manager. Raises what session.Session raises."""
 
-    def __init__(self, inner: session.Session, runner: asyncio.Runner) -> None:
+    def __init__(self, inner: session.Session) -> None:
         self._inner = inner
-        self._runner = runner
 
     @property
     def schema(self) -> schema.Schema:
-        return self._runner.run(self._inner.schema())
+        return _run(self._inner.schema())
 
     def set_pipeline(
         self,
@@ -41,11 +48,11 @@ class BlockingSession:
     ) -> None:
         """Give the device an artifact (`device_config`) with its serialised P4Info."""
         info = protos.p4info.P4Info.FromString(p4info)
-        self._runner.run(self._inner.set_pipeline(info, device_config, action, cookie))
+        _run(self._inner.set_pipeline(info, device_config, action, cookie))
 
     def get_pipeline(self, cookie_only: bool = False) -> Any | None:
         """The device's p4.v1.ForwardingPipelineConfig, or None where it has none."""
-        return self._runner.run(self._inner.get_pipeline(cookie_only))
+        return _run(self._inner.get_pipeline(cookie_only))
 
     def write(
         self,
@@ -53,11 +60,11 @@ class BlockingSession:
         atomicity: Atomicity = Atomicity.CONTINUE_ON_ERROR,
     ) -> None:
         """Write a batch; WriteRejected.failures says which updates were refused."""
-        self._runner.run(self._inner.write(updates, atomicity))
+        _run(self._inner.write(updates, atomicity))
 
     def read(self, *entities: Entity) -> tuple[Entity, ...]:
         """Read what the given entities select; parts left out select all."""
-        return self._runner.run(self._collect(entities))
+        return _run(self._collect(entities))
 
     def read_table(self, table: str = "", counters: bool = False) -> tuple[TableEntry, ...]:
         """All entries of a table, or of every table; not the default ones."""
@@ -70,8 +77,7 @@ class BlockingSession:
         return tuple(e for e in found if isinstance(e, CounterEntry))
 
     def close(self) -> None:
-        self._runner.run(self._inner.close())
-        self._runner.close()
+        _run(self._inner.close())
 
     async def _collect(self, entities: Sequence[Entity]) -> tuple[Entity, ...]:
         return tuple([entity async for entity in self._inner.read(*entities)])
@@ -103,7 +109,6 @@ def connect(
         address: HOST:PORT or unix:PATH, such as agent.client.AgentClient.address.
         take_over: stand with a higher election id where another client is ahead.
     """
-    runner = asyncio.Runner()
 
     async def open_one() -> session.Session:
         opened = session.open_session(
@@ -117,8 +122,20 @@ def connect(
             raise
         return opened
 
-    try:
-        return BlockingSession(runner.run(open_one()), runner)
-    except BaseException:
-        runner.close()
-        raise
+    return BlockingSession(_run(open_one()))
+
+
+_starting: Final = threading.Lock()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    with _starting:
+        loop = _loop()
+    return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="p4runtime", daemon=True).start()
+    return loop
