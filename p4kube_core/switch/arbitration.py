@@ -39,6 +39,13 @@ def request(election: Election) -> Any:
     return message
 
 
+def enquiry(election: Election) -> Any:
+    """A StreamMessageRequest without election id: it makes nobody primary, and tells the highest."""
+    message = request(election)
+    message.arbitration.ClearField("election_id")
+    return message
+
+
 def answered(election: Election, arbitration: Any) -> Election:
     """Take a MasterArbitrationUpdate of the device in."""
     match arbitration.status.code:

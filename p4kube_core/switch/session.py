@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self, final
 
@@ -54,7 +55,7 @@ class Session:
         """Stand for election, and wait for the device's answer.
 
         Args:
-            take_over: where another client is ahead, stand again with a higher election id.
+            take_over: ask first, and where another client is ahead, stand with a higher id.
 
         Raises:
             NotPrimary: another client stays primary.
@@ -64,11 +65,14 @@ class Session:
         if self._stream is None:
             self._stream = self._method("stream_stream", "StreamChannel", "StreamMessage")()
             self._reader = asyncio.create_task(self._read_stream())
-        for _ in range(3 if take_over else 1):
-            await self._stand()
-            if self._election.standing is Standing.PRIMARY:
-                return
-            self._election = arbitration.raised(self._election)
+        if take_over:
+            await self._stand(arbitration.enquiry(self._election))
+            highest = self._election.highest
+            if highest is not None and highest >= self._election.election_id:
+                self._election = arbitration.raised(self._election)
+        await self._stand(arbitration.request(self._election))
+        if self._election.standing is Standing.PRIMARY:
+            return
         raise errors.NotPrimary(
             f"another client controls device {self._election.device_id} "
             f"(highest election id {self._election.highest})"
@@ -221,10 +225,11 @@ class Session:
         except grpc.aio.AioRpcError as e:
             raise failures.from_rpc(e, name) from e
 
-    async def _stand(self) -> None:
+    async def _stand(self, request: Any) -> None:
         async with self._changed:
+            self._election = replace(self._election, standing=Standing.UNKNOWN)
             try:
-                await self._stream.write(arbitration.request(self._election))
+                await self._stream.write(request)
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await asyncio.sleep(0)  # the reader says why the stream ended
             try:
