@@ -8,7 +8,8 @@
 /* run() takes packets from the source until there are none and gives each to the sink. */
 struct candidate {
 	const char *name;
-	bool (*setup)(const char *argument); /* false: cannot be had here; the reason is on stderr */
+	/* false: cannot be had here; the reason is on stderr */
+	bool (*setup)(const char *argument);
 	void (*run)(void);
 	const char *argument; /* NULL: left out */
 };

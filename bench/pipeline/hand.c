@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The function as an expert writes it with DPDK's own tables: rte_fib for routes, rte_hash for next hops, burst by burst. */
+/*
+ * The function as an expert writes it with DPDK's own tables: rte_fib for routes, rte_hash for next
+ * hops, burst by burst.
+ */
 #include "candidate.h"
 #include "workload.h"
 
@@ -71,8 +74,8 @@ hand_setup(const char *argument)
 static inline bool
 is_ours(const struct rte_ether_hdr *ethernet, const struct rte_ipv4_hdr *ip)
 {
-	return ethernet->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) && ip->version_ihl == RTE_IPV4_VHL_DEF &&
-	       ip->time_to_live > 1;
+	return ethernet->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) &&
+	       ip->version_ihl == RTE_IPV4_VHL_DEF && ip->time_to_live > 1;
 }
 
 /* RFC 1624, equation 3, for a time to live that goes down by one. */
@@ -110,7 +113,8 @@ forward(struct rte_mbuf **mbufs, unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		const struct hop *to = hop[i];
 
-		if (unlikely((hit >> i & 1) == 0 || mbufs[i]->data_len < sizeof(*ethernet[i]) + sizeof(*ip[i]) ||
+		if (unlikely((hit >> i & 1) == 0 ||
+			     mbufs[i]->data_len < sizeof(*ethernet[i]) + sizeof(*ip[i]) ||
 			     !is_ours(ethernet[i], ip[i]))) {
 			mbufs[i]->port = DROPPED;
 			continue;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Measures the candidates in turn, round after round, and prints one JSON object: nanoseconds of processor time a packet, in each round.
+ * Measures the candidates in turn, round after round, and prints one JSON object: nanoseconds of
+ * processor time a packet, in each round.
  *
  *   pipeline ROUNDS PACKETS DIFFERENT PROGRAM.so [SWX_LIBRARY.so]
  */
@@ -34,7 +35,10 @@ nothing_setup(const char *argument)
 	return true;
 }
 
-/* "packets" is what making and freeing them costs; it is in every other figure too. The first but it is the reference. */
+/*
+ * "packets" is what making and freeing them costs; it is in every other figure too. The first but
+ * it is the reference.
+ */
 static struct candidate candidates[] = {
 	{"packets", nothing_setup, nothing_run, ""},
 	{"hand-written", hand_setup, hand_run, ""},
@@ -49,8 +53,9 @@ static double results[RTE_DIM(candidates)][MAX_ROUNDS];
 static void
 start_eal(char *program)
 {
-	char *arguments[] = {program, "--no-huge", "-m", "512", "--no-pci", "--no-telemetry", "--no-shconf",
-			     "--log-level=error", "--lcores=0@0"};
+	char *arguments[] = {program,       "--no-huge",         "-m",
+			     "512",         "--no-pci",          "--no-telemetry",
+			     "--no-shconf", "--log-level=error", "--lcores=0@0"};
 	cpu_set_t allowed;
 
 	RTE_VERIFY(sched_getaffinity(0, sizeof(allowed), &allowed) == 0);
@@ -79,7 +84,8 @@ verify(const struct candidate *candidate, uint32_t different)
 	RTE_VERIFY(sink_count() == different);
 	differs = workload_compare();
 	if (differs >= 0) {
-		fprintf(stderr, "%s: packet %d differs from the hand-written version's\n", candidate->name, differs);
+		fprintf(stderr, "%s: packet %d differs from the hand-written version's\n",
+			candidate->name, differs);
 		exit(1);
 	}
 }
@@ -112,8 +118,9 @@ print(unsigned int rounds, uint32_t packets, uint32_t different)
 {
 	const char *between = "";
 
-	printf("{\"rounds\": %u, \"packets\": %u, \"different\": %u, \"forwarded\": %.4f, \"ns\": {", rounds, packets,
-	       different, workload_forwarded());
+	printf(
+		"{\"rounds\": %u, \"packets\": %u, \"different\": %u, \"forwarded\": %.4f, \"ns\": {",
+	    rounds, packets, different, workload_forwarded());
 	for (unsigned int c = 0; c < RTE_DIM(candidates); c++) {
 		if (candidates[c].argument == NULL)
 			continue;
@@ -132,9 +139,10 @@ main(int argc, char **argv)
 	unsigned int rounds;
 	uint32_t packets, different;
 
-	if (argc < 5 || argc > 6 || atoi(argv[1]) < 1 || atoi(argv[1]) > MAX_ROUNDS || atoi(argv[2]) < BURST ||
-	    atoi(argv[3]) < BURST || atoi(argv[3]) > MAX_DIFFERENT) {
-		fprintf(stderr, "usage: %s ROUNDS PACKETS DIFFERENT PROGRAM.so [SWX_LIBRARY.so]\n", argv[0]);
+	if (argc < 5 || argc > 6 || atoi(argv[1]) < 1 || atoi(argv[1]) > MAX_ROUNDS ||
+	    atoi(argv[2]) < BURST || atoi(argv[3]) < BURST || atoi(argv[3]) > MAX_DIFFERENT) {
+		fprintf(stderr, "usage: %s ROUNDS PACKETS DIFFERENT PROGRAM.so [SWX_LIBRARY.so]\n",
+			argv[0]);
 		return 2;
 	}
 	rounds = (unsigned int)atoi(argv[1]);
@@ -143,7 +151,8 @@ main(int argc, char **argv)
 	candidates[2].argument = argv[4];
 	candidates[4].argument = argv[5];
 	start_eal(argv[0]);
-	workload_make(rte_pktmbuf_pool_create("packets", 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY),
+	workload_make(rte_pktmbuf_pool_create("packets", 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+					      SOCKET_ID_ANY),
 		      different);
 	for (unsigned int c = 0; c < RTE_DIM(candidates); c++) {
 		if (candidates[c].argument == NULL)

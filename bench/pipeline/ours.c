@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* l3.p4 as our compiler translates it, in our tables, with the data plane's own step between mbufs and packets. */
+/*
+ * l3.p4 as our compiler translates it, in our tables, with the data plane's own step between mbufs
+ * and packets.
+ */
 #include "candidate.h"
 #include "workload.h"
 
@@ -94,7 +97,8 @@ make_context(void)
 			return false;
 	}
 	for (uint16_t i = 0; i < program->n_tables; i++)
-		if (p4k_table_create(&program->tables[i], &reclaimer, (struct p4k_table **)(uintptr_t)&tables[i]) < 0)
+		if (p4k_table_create(&program->tables[i], &reclaimer,
+				     (struct p4k_table **)(uintptr_t)&tables[i]) < 0)
 			return false;
 	context.tables = tables;
 	context.counters = counters;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * l3.spec in DPDK's SWX pipeline, interpreted and compiled. Its ports are the same source and sink as everyone's, in bursts of
- * the same size. One worker alternates between taking packets and running the pipeline, as SWX means it.
+ * l3.spec in DPDK's SWX pipeline, interpreted and compiled. Its ports are the same source and sink
+ * as everyone's, in bursts of the same size. One worker alternates between taking packets and
+ * running the pipeline, as SWX means it.
  */
 #include "candidate.h"
 #include "workload.h"
@@ -150,9 +151,11 @@ succeeded(const char *what, int status)
 static bool
 add_entry(struct rte_swx_ctl_pipeline *control, const char *table, const char *text)
 {
-	struct rte_swx_table_entry *entry = rte_swx_ctl_pipeline_table_entry_read(control, table, text, NULL);
+	struct rte_swx_table_entry *entry =
+	    rte_swx_ctl_pipeline_table_entry_read(control, table, text, NULL);
 
-	return entry != NULL && succeeded(text, rte_swx_ctl_pipeline_table_entry_add(control, table, entry));
+	return entry != NULL &&
+	       succeeded(text, rte_swx_ctl_pipeline_table_entry_add(control, table, entry));
 }
 
 static uint64_t
@@ -176,15 +179,17 @@ add_entries(struct rte_swx_pipeline *pipeline)
 	for (unsigned int i = 0; i < N_ROUTES; i++) {
 		uint32_t mask = (uint32_t)(UINT64_MAX << (32 - routes[i].bits));
 
-		snprintf(text, sizeof(text), "match 0x%" PRIx32 "/0x%" PRIx32 " action set_next_hop next_hop 0x%x",
+		snprintf(text, sizeof(text),
+			 "match 0x%" PRIx32 "/0x%" PRIx32 " action set_next_hop next_hop 0x%x",
 			 routes[i].prefix, mask, routes[i].next_hop);
 		if (!add_entry(control, "routes", text))
 			return false;
 	}
 	for (unsigned int i = 0; i < N_HOPS; i++) {
 		snprintf(text, sizeof(text),
-			 "match 0x%x action forward dst_addr 0x%" PRIx64 " src_addr 0x%" PRIx64 " port 0x%x", i,
-			 address48(hops[i].dst_addr), address48(hops[i].src_addr), hops[i].port);
+			 "match 0x%x action forward dst_addr 0x%" PRIx64 " src_addr 0x%" PRIx64
+			 " port 0x%x",
+			 i, address48(hops[i].dst_addr), address48(hops[i].src_addr), hops[i].port);
 		if (!add_entry(control, "next_hops", text))
 			return false;
 	}
@@ -197,12 +202,15 @@ add_ports(struct rte_swx_pipeline *pipeline)
 	struct rte_swx_port_in_ops take = in_ops;
 	struct rte_swx_port_out_ops give = out_ops;
 
-	if (!succeeded("input type", rte_swx_pipeline_port_in_type_register(pipeline, "memory", &take)) ||
-	    !succeeded("output type", rte_swx_pipeline_port_out_type_register(pipeline, "memory", &give)) ||
+	if (!succeeded("input type",
+		       rte_swx_pipeline_port_in_type_register(pipeline, "memory", &take)) ||
+	    !succeeded("output type",
+		       rte_swx_pipeline_port_out_type_register(pipeline, "memory", &give)) ||
 	    !succeeded("input", rte_swx_pipeline_port_in_config(pipeline, 0, "memory", NULL)))
 		return false;
 	for (uint32_t i = 0; i < OUT_PORTS; i++)
-		if (!succeeded("output", rte_swx_pipeline_port_out_config(pipeline, i, "memory", NULL)))
+		if (!succeeded("output",
+			       rte_swx_pipeline_port_out_config(pipeline, i, "memory", NULL)))
 			return false;
 	return true;
 }
@@ -216,7 +224,10 @@ swx_interpreted_setup(const char *argument)
 	       succeeded("build", rte_swx_pipeline_build(interpreted)) && add_entries(interpreted);
 }
 
-/* A library's pipeline knows DPDK's own kinds of port only, so ours take the place of its ring ports. */
+/*
+ * A library's pipeline knows DPDK's own kinds of port only, so ours take the place of its ring
+ * ports.
+ */
 bool
 swx_compiled_setup(const char *library)
 {
@@ -232,7 +243,8 @@ swx_compiled_setup(const char *library)
 	rte_swx_port_ring_reader_ops = in_ops;
 	rte_swx_port_ring_writer_ops = out_ops;
 	done = file != NULL &&
-	       succeeded(library, rte_swx_pipeline_build_from_lib(&compiled, "compiled", library, file, 0)) &&
+	       succeeded(library, rte_swx_pipeline_build_from_lib(&compiled, "compiled", library,
+								  file, 0)) &&
 	       add_entries(compiled);
 	if (file != NULL)
 		fclose(file);

@@ -51,19 +51,23 @@ known_route(const struct route *route)
 	return false;
 }
 
-/* Lengths as in a small network's table: some wide ones, many /24, host routes; some inside others. */
+/*
+ * Lengths as in a small network's table: some wide ones, many /24, host routes; some inside others.
+ */
 static void
 make_routes(void)
 {
-	static const uint8_t lengths[] = {8, 12, 16, 16, 20, 22, 24, 24, 24, 24, 24, 26, 28, 30, 32, 32};
+	static const uint8_t lengths[] = {8,  12, 16, 16, 20, 22, 24, 24,
+					  24, 24, 24, 26, 28, 30, 32, 32};
 
 	for (unsigned int i = 0; i < N_ROUTES; i++) {
 		struct route *route = &routes[i];
 
 		do {
 			route->bits = lengths[random32() % RTE_DIM(lengths)];
-			route->prefix = random32() % 2 == 0 && i > 0 ? routes[random32() % i].prefix ^ random32() >> 14
-								     : random32() % 0xe0000000;
+			route->prefix = random32() % 2 == 0 && i > 0
+					    ? routes[random32() % i].prefix ^ random32() >> 14
+					    : random32() % 0xe0000000;
 			route->prefix &= ~host_bits(route->bits);
 		} while (known_route(route));
 		route->next_hop = (uint16_t)(random32() % N_HOPS);
@@ -92,7 +96,8 @@ make_packet(uint32_t number)
 
 	for (unsigned int i = 0; i < PACKET_BYTES; i++)
 		packet[i] = (uint8_t)random32();
-	ethernet->ether_type = rte_cpu_to_be_16(number % 64 == 1 ? RTE_ETHER_TYPE_ARP : RTE_ETHER_TYPE_IPV4);
+	ethernet->ether_type =
+	    rte_cpu_to_be_16(number % 64 == 1 ? RTE_ETHER_TYPE_ARP : RTE_ETHER_TYPE_IPV4);
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
 	ip->total_length = rte_cpu_to_be_16(PACKET_BYTES - sizeof(*ethernet));
 	ip->time_to_live = number % 64 == 2 ? 1 : (uint8_t)(2 + random32() % 250);
@@ -130,7 +135,8 @@ source_burst(struct rte_mbuf **mbufs)
 	if (given == wanted || rte_pktmbuf_alloc_bulk(pool, mbufs, BURST) != 0)
 		return 0;
 	for (unsigned int i = 0; i < BURST; i++) {
-		memcpy(rte_pktmbuf_mtod(mbufs[i], void *), packets[(given + i) % different], PACKET_BYTES);
+		memcpy(rte_pktmbuf_mtod(mbufs[i], void *), packets[(given + i) % different],
+		       PACKET_BYTES);
 		mbufs[i]->data_len = PACKET_BYTES;
 		mbufs[i]->pkt_len = PACKET_BYTES;
 	}

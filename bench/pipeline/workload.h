@@ -31,10 +31,16 @@ struct hop {
 extern struct route routes[N_ROUTES];
 extern struct hop hops[N_HOPS];
 
-/* Builds routes, hops and n different packets, the same in every run; they repeat. pool is where mbufs come from. */
+/*
+ * Builds routes, hops and n different packets, the same in every run; they repeat. pool is where
+ * mbufs come from.
+ */
 void workload_make(struct rte_mempool *pool, uint32_t n);
 
-/* A run hands out this many packets (a multiple of BURST). `recording` keeps what comes back, by packet. */
+/*
+ * A run hands out this many packets (a multiple of BURST). `recording` keeps what comes back, by
+ * packet.
+ */
 void workload_start(uint32_t packets, bool recording);
 
 /* The next burst, or 0 packets at the end of the run. */
@@ -46,7 +52,10 @@ void sink_burst(struct rte_mbuf **mbufs, unsigned int n);
 /* Packets that came back in this run. */
 uint32_t sink_count(void);
 
-/* After a recording run of all different packets: keeps it as the right one if it is the first; else the first packet that differs, or -1. */
+/*
+ * After a recording run of all different packets: keeps it as the right one if it is the first;
+ * else the first packet that differs, or -1.
+ */
 int workload_compare(void);
 
 /* Of the run kept as the right one: the share of packets forwarded. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Readers look for entries that no update names while the writer inserts, changes and deletes others around them: they must be
- * found every time, by themselves or hidden by a better one, and every entry must be whole.
+ * Readers look for entries that no update names while the writer inserts, changes and deletes
+ * others around them: they must be found every time, by themselves or hidden by a better one, and
+ * every entry must be whole.
  *
  *   concurrent_test KIND UPDATES
  */
@@ -26,9 +27,9 @@ static struct p4k_table_spec spec = {
 };
 static struct p4k_table *table;
 static uint8_t staying[STAYING][MAX_RECORD];
-static bool done;			/* writer: wo, readers: ro */
-static uint64_t passed[READERS];	/* quiescent points; each reader: wo its own, writer: ro */
-static bool finished[READERS];		/* the same */
+static bool done;                /* writer: wo, readers: ro */
+static uint64_t passed[READERS]; /* quiescent points; each reader: wo its own, writer: ro */
+static bool finished[READERS];   /* the same */
 static uint64_t updates;
 
 static struct {
@@ -112,7 +113,8 @@ make_passing(uint8_t *record, uint64_t *seed)
 	for (unsigned int i = 0; i < 3; i++)
 		record[below(seed, 5)] ^= (uint8_t)(1u << below(seed, 8));
 	record[5] = (uint8_t)below(seed, 0x42);
-	set_identity(record, below(seed, 8 * KEY_BYTES + 1), 8 + below(seed, 33), below(seed, 40) * 7);
+	set_identity(record, below(seed, 8 * KEY_BYTES + 1), 8 + below(seed, 33),
+		     below(seed, 40) * 7);
 	finish_record(record, seed);
 }
 
@@ -167,7 +169,9 @@ update(void)
 		make_passing(record, &seed);
 		if (stays(record))
 			continue;
-		/* Alternately growing and shrinking; what stays is changed in place now and then. */
+		/*
+		 * Alternately growing and shrinking; what stays is changed in place now and then.
+		 */
 		if (i / 2000 % 2 == 0) {
 			(void)p4k_table_upsert(table, record);
 		} else if (p4k_table_delete(table, record) != 0) {

@@ -4,8 +4,9 @@
  *
  *   random_test KIND KEY_BYTES SIZE STEPS SEED
  *
- * Linked with --wrap of the allocator: every twentieth or so allocation fails where the seed is a multiple of three, and
- * a call that fails must leave the table as it was. With odd seeds keys crowd where their last byte differs.
+ * Linked with --wrap of the allocator: every twentieth or so allocation fails where the seed is a
+ * multiple of three, and a call that fails must leave the table as it was. With odd seeds keys
+ * crowd where their last byte differs.
  */
 #include "reference.h"
 
@@ -116,7 +117,10 @@ random_key(uint8_t *key)
 	static const uint8_t values[] = {0x00, 0x01, 0x80, 0xff, 0x0a};
 
 	for (unsigned int i = 0; i < spec.key_bytes; i++)
-		key[i] = below(&seed, 4) == 0 || (crowded && i + 1u == spec.key_bytes) ? (uint8_t)next_random(&seed) : values[below(&seed, i < 2 ? 2 : 5)];
+		key[i] =
+		    below(&seed, crowded ? 16 : 4) == 0 || (crowded && i + 1u == spec.key_bytes)
+			? (uint8_t)next_random(&seed)
+			: values[below(&seed, i < 2 ? 2 : 5)];
 }
 
 static void
@@ -130,7 +134,8 @@ random_identity(uint8_t *record)
 	case P4K_EXACT:
 		break;
 	case P4K_LPM:
-		bits = crowded && below(&seed, 2) == 0 ? 8 * bytes - below(&seed, 2) : below(&seed, 8 * bytes + 1);
+		bits = crowded && below(&seed, 4) != 0 ? 8 * bytes - below(&seed, 2)
+						       : below(&seed, 8 * bytes + 1);
 		cut_prefix(record, bits, bytes);
 		put_be(record + bytes, 2, bits);
 		break;
@@ -329,7 +334,8 @@ check_default(void)
 {
 	static const uint8_t other[DATA_BYTES] = {7};
 
-	CHECK(p4k_default(table)->action == DEFAULT_ACTION && p4k_default(table)->slot == spec.size);
+	CHECK(p4k_default(table)->action == DEFAULT_ACTION &&
+	      p4k_default(table)->slot == spec.size);
 	CHECK(p4k_default(table)->data[4] == 5);
 	CHECK(p4k_table_set_default(table, 3, other) == 0);
 	CHECK(p4k_default(table)->action == 3 && p4k_default(table)->data[0] == 7);

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                                     \
-	do {                                                                                                 \
-		if (!(condition)) {                                                                          \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);              \
-			abort();                                                                             \
-		}                                                                                            \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 #define MAX_RECORD 128
@@ -91,7 +91,9 @@ look_up(const struct p4k_table *table, const struct p4k_table_spec *spec, const 
 static inline enum p4k_kind
 kind_named(const char *name)
 {
-	return strcmp(name, "exact") == 0 ? P4K_EXACT : strcmp(name, "lpm") == 0 ? P4K_LPM : P4K_TERNARY;
+	return strcmp(name, "exact") == 0 ? P4K_EXACT
+	       : strcmp(name, "lpm") == 0 ? P4K_LPM
+					  : P4K_TERNARY;
 }
 
 #endif

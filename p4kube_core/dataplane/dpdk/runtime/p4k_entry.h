@@ -10,15 +10,17 @@
 #define P4K_DATA_SLACK 8
 
 /*
- * Written before it is published and never after; readers: ro. The key's words stand directly before it, so that a
- * look-up compares and acts on one cache line (see p4k_entry_key).
+ * Written before it is published and never after; readers: ro. The key's words stand directly
+ * before it, so that a look-up compares and acts on one cache line (see p4k_entry_key).
  */
 struct p4k_entry {
-	uint32_t slot;	      /* 0..size-1, unique, stable while the entry lives; size for the default entry */
+	/* 0..size-1, unique, stable while the entry lives; size for the default entry */
+	uint32_t slot;
 	uint32_t priority;    /* ternary: the higher wins; else 0 */
 	uint16_t action;      /* index into the program's actions */
 	uint16_t prefix_bits; /* lpm: over the whole packed key; else 0 */
-	uint8_t data[];	      /* parameters as in docs/seams.md, 2; data_bytes of the table, then P4K_DATA_SLACK zeros */
+	/* parameters as in docs/seams.md, 2; data_bytes of the table, then P4K_DATA_SLACK zeros */
+	uint8_t data[];
 };
 
 /* The entry's packed key, `words` long, padded with zeros. */

@@ -53,7 +53,8 @@ count_overflow(struct p4k_bucket *bucket, int step)
 	if (overflow == OVERFLOW_MAX)
 		return;
 	overflow += (uint64_t)step;
-	__atomic_store_n(&bucket->tags, (bucket->tags & ~(0xffull << OVERFLOW_SHIFT)) | overflow << OVERFLOW_SHIFT,
+	__atomic_store_n(&bucket->tags,
+			 (bucket->tags & ~(0xffull << OVERFLOW_SHIFT)) | overflow << OVERFLOW_SHIFT,
 			 __ATOMIC_RELEASE);
 }
 
@@ -85,22 +86,28 @@ p4k_hash_add(struct p4k_hash *hash, struct p4k_entry *entry, unsigned int words)
 	return true;
 }
 
-/* Where the entry is; it must be there. Leaves its hash in *home and how many buckets further in *steps. */
+/*
+ * Where the entry is; it must be there. Leaves its hash in *home and how many buckets further in
+ * *steps.
+ */
 static struct place
-find_place(struct p4k_hash *hash, const struct p4k_entry *entry, unsigned int words, uint64_t *home, uint64_t *steps)
+find_place(struct p4k_hash *hash, const struct p4k_entry *entry, unsigned int words, uint64_t *home,
+	   uint64_t *steps)
 {
 	*home = p4k_hash_words(p4k_entry_key(entry, words), words);
 	for (*steps = 0;; ++*steps) {
 		struct p4k_bucket *bucket = &hash->buckets[(*home + *steps) & hash->mask];
 
 		for (unsigned int i = 0; i < P4K_BUCKET_ENTRIES; i++)
-			if (bucket->entries[i] == entry && (bucket->tags >> i * TAG_BITS & P4K_TAG_USED) != 0)
+			if (bucket->entries[i] == entry &&
+			    (bucket->tags >> i * TAG_BITS & P4K_TAG_USED) != 0)
 				return (struct place){bucket, i};
 	}
 }
 
 void
-p4k_hash_replace(struct p4k_hash *hash, const struct p4k_entry *old, struct p4k_entry *entry, unsigned int words)
+p4k_hash_replace(struct p4k_hash *hash, const struct p4k_entry *old, struct p4k_entry *entry,
+		 unsigned int words)
 {
 	uint64_t home, steps;
 	struct place place = find_place(hash, old, words, &home, &steps);
@@ -114,7 +121,10 @@ p4k_hash_remove(struct p4k_hash *hash, const struct p4k_entry *entry, unsigned i
 	uint64_t home, steps;
 	struct place place = find_place(hash, entry, words, &home, &steps);
 
-	/* The pointer stays: a reader that saw the tag may still follow it until the entry is reclaimed. */
+	/*
+	 * The pointer stays: a reader that saw the tag may still follow it until the entry is
+	 * reclaimed.
+	 */
 	set_tag(place.bucket, place.index, 0);
 	while (steps-- > 0)
 		count_overflow(&hash->buckets[(home + steps) & hash->mask], -1);
@@ -136,7 +146,8 @@ p4k_hash_copy(const struct p4k_hash *hash, uint32_t entries, unsigned int words)
 }
 
 int
-p4k_hash_insert(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry, unsigned int words)
+p4k_hash_insert(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry,
+		unsigned int words)
 {
 	struct p4k_hash *old = *link, *grown;
 
@@ -154,7 +165,8 @@ p4k_hash_insert(struct p4k_table *table, struct p4k_hash **link, struct p4k_entr
 }
 
 void
-p4k_hash_delete(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry, unsigned int words)
+p4k_hash_delete(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry,
+		unsigned int words)
 {
 	struct p4k_hash *old = *link, *shrunk;
 
@@ -198,7 +210,8 @@ exact_find(const struct p4k_table *table)
 {
 	const struct p4k_writer *writer = table->writer;
 
-	return (struct p4k_entry *)(uintptr_t)p4k_hash_find(table->hash, writer->identity, writer->identity_words);
+	return (struct p4k_entry *)(uintptr_t)p4k_hash_find(table->hash, writer->identity,
+							    writer->identity_words);
 }
 
 static void

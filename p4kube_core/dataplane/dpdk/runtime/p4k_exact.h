@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hash from keys of whole words to entries: buckets of one cache line, seven entries each, a byte of every
- * entry's hash beside. A hit costs two lines: the bucket and the entry itself.
+ * A hash from keys of whole words to entries: buckets of one cache line, seven entries each, a byte
+ * of every entry's hash beside. A hit costs two lines: the bucket and the entry itself.
  */
 #ifndef P4K_EXACT_H
 #define P4K_EXACT_H
@@ -16,25 +16,27 @@
 #define P4K_TAG_USED 0x80u
 
 /*
- * Bytes 0..6 of `tags`: tag of entry i, 0 where there is none. Byte 7: how many entries belong here but live further
- * on (255: more than can be counted; stays until the hash is rebuilt). An entry never moves within a hash, so a
- * reader that finds a tag gone or an entry exchanged has met an update of just that entry.
+ * Bytes 0..6 of `tags`: tag of entry i, 0 where there is none. Byte 7: how many entries belong here
+ * but live further on (255: more than can be counted; stays until the hash is rebuilt). An entry
+ * never moves within a hash, so a reader that finds a tag gone or an entry exchanged has met an
+ * update of just that entry.
  */
 struct p4k_bucket {
-	uint64_t tags;				       /* writer: wo, readers: ro */
-	struct p4k_entry *entries[P4K_BUCKET_ENTRIES]; /* writer: wo, readers: ro; valid where there is a tag */
+	uint64_t tags; /* writer: wo, readers: ro */
+	/* writer: wo, readers: ro; valid where there is a tag */
+	struct p4k_entry *entries[P4K_BUCKET_ENTRIES];
 } __attribute__((aligned(64)));
 
 struct p4k_hash {
-	uint64_t mask;	/* number of buckets - 1; fixed */
+	uint64_t mask;  /* number of buckets - 1; fixed */
 	uint32_t count; /* writer only */
 	uint32_t limit; /* fixed; the writer grows the hash beyond this count */
 	struct p4k_bucket buckets[];
 };
 
 /*
- * The same on every machine and for every compiler flag: the program and the writer are compiled apart.
- * 64 x 64 -> 128 bit multiplication, folded: one for each word.
+ * The same on every machine and for every compiler flag: the program and the writer are compiled
+ * apart. 64 x 64 -> 128 bit multiplication, folded: one for each word.
  */
 static inline uint64_t
 p4k_hash_words(const uint64_t *key, unsigned int words)
@@ -42,7 +44,8 @@ p4k_hash_words(const uint64_t *key, unsigned int words)
 	uint64_t hash = 0x9e3779b97f4a7c15ull ^ words;
 
 	for (unsigned int i = 0; i < words; i++) {
-		unsigned __int128 product = (unsigned __int128)(key[i] ^ hash) * 0xd6e8feb86659fd93ull;
+		unsigned __int128 product =
+		    (unsigned __int128)(key[i] ^ hash) * 0xd6e8feb86659fd93ull;
 
 		hash = (uint64_t)product ^ (uint64_t)(product >> 64) ^ hash;
 	}
@@ -55,7 +58,10 @@ p4k_hash_tag(uint64_t hash)
 	return (uint8_t)(hash >> 57) | P4K_TAG_USED;
 }
 
-/* Bit 7 of byte i is set where byte i of tags is `tag` (and seldom where it is not: compare the keys). */
+/*
+ * Bit 7 of byte i is set where byte i of tags is `tag` (and seldom where it is not: compare the
+ * keys).
+ */
 static inline uint64_t
 p4k_bucket_match(uint64_t tags, uint8_t tag)
 {
@@ -86,9 +92,11 @@ p4k_hash_find(const struct p4k_hash *hash, const uint64_t *key, unsigned int wor
 
 		for (uint64_t match = p4k_bucket_match(tags, tag); match != 0; match &= match - 1) {
 			unsigned int i = (unsigned int)__builtin_ctzll(match) / 8;
-			const struct p4k_entry *entry = __atomic_load_n(&bucket->entries[i], __ATOMIC_ACQUIRE);
+			const struct p4k_entry *entry =
+			    __atomic_load_n(&bucket->entries[i], __ATOMIC_ACQUIRE);
 
-			if (__builtin_expect(p4k_words_equal(p4k_entry_key(entry, words), key, words), 1))
+			if (__builtin_expect(
+				p4k_words_equal(p4k_entry_key(entry, words), key, words), 1))
 				return entry;
 		}
 		if (__builtin_expect(tags >> 56 == 0, 1))
@@ -111,7 +119,8 @@ struct p4k_hash *p4k_hash_create(uint32_t entries);
 bool p4k_hash_add(struct p4k_hash *hash, struct p4k_entry *entry, unsigned int words);
 
 /* Puts `entry` in the place of `old`; both have the same key. */
-void p4k_hash_replace(struct p4k_hash *hash, const struct p4k_entry *old, struct p4k_entry *entry, unsigned int words);
+void p4k_hash_replace(struct p4k_hash *hash, const struct p4k_entry *old, struct p4k_entry *entry,
+		      unsigned int words);
 
 void p4k_hash_remove(struct p4k_hash *hash, const struct p4k_entry *entry, unsigned int words);
 

@@ -35,7 +35,9 @@ free_below(p4k_lpm_ref node)
 	free(p4k_lpm_memory(node));
 }
 
-/* Nodes that lead from byte `first` to the prefix's last byte and hold it there. 0 without memory. */
+/*
+ * Nodes that lead from byte `first` to the prefix's last byte and hold it there. 0 without memory.
+ */
 static p4k_lpm_ref
 new_branch(const struct p4k_table *table, struct p4k_entry *entry, unsigned int first)
 {
@@ -62,7 +64,8 @@ new_branch(const struct p4k_table *table, struct p4k_entry *entry, unsigned int 
 
 /* Adds the prefix to the node in which it ends; link leads to it (NULL: the root). */
 static int
-add_here(const struct p4k_table *table, p4k_lpm_ref *link, p4k_lpm_ref node, struct p4k_entry *entry)
+add_here(const struct p4k_table *table, p4k_lpm_ref *link, p4k_lpm_ref node,
+	 struct p4k_entry *entry)
 {
 	const uint8_t *key = p4k_lpm_key(table, entry);
 	struct p4k_lpm_range range = p4k_lpm_range_of(key, entry->prefix_bits);
@@ -113,11 +116,13 @@ add_branch(const struct p4k_table *table, p4k_lpm_ref *link, p4k_lpm_ref node, u
 }
 
 /*
- * The way to the node at `link` parts from the prefix in the node's skipped bytes, of which the first is byte `first`: puts a
- * node before it that looks at byte `at`, where they differ or where the prefix ends.
+ * The way to the node at `link` parts from the prefix in the node's skipped bytes, of which the
+ * first is byte `first`: puts a node before it that looks at byte `at`, where they differ or where
+ * the prefix ends.
  */
 static int
-split(const struct p4k_table *table, p4k_lpm_ref *link, unsigned int first, unsigned int at, struct p4k_entry *entry)
+split(const struct p4k_table *table, p4k_lpm_ref *link, unsigned int first, unsigned int at,
+      struct p4k_entry *entry)
 {
 	const uint8_t *key = p4k_lpm_key(table, entry);
 	p4k_lpm_ref node = *link, shorter, branch = 0, before = 0;
@@ -165,7 +170,8 @@ add_prefix(const struct p4k_table *table, struct p4k_entry *entry)
 			return add_branch(table, link, node, at, entry);
 		skip = p4k_lpm_skip_of(*child);
 		next = first + skip->bytes;
-		while (parting < next && parting < end && key[parting] == p4k_lpm_skip_byte(skip, parting - first))
+		while (parting < next && parting < end &&
+		       key[parting] == p4k_lpm_skip_byte(skip, parting - first))
 			parting++;
 		if (parting < next)
 			return split(table, child, first, parting, entry);
@@ -199,7 +205,8 @@ lpm_find(const struct p4k_table *table)
 {
 	const struct p4k_writer *writer = table->writer;
 
-	return (struct p4k_entry *)(uintptr_t)p4k_hash_find(table->hash, writer->identity, writer->identity_words);
+	return (struct p4k_entry *)(uintptr_t)p4k_hash_find(table->hash, writer->identity,
+							    writer->identity_words);
 }
 
 static int
@@ -230,12 +237,14 @@ lpm_replace(struct p4k_table *table, struct p4k_entry *old, struct p4k_entry *en
 
 		for (unsigned int v = range.first; v <= range.last; v++)
 			if (p4k_lpm_flat_of(node)->slots[v].best == old)
-				__atomic_store_n(&p4k_lpm_flat_of(node)->slots[v].best, entry, __ATOMIC_RELEASE);
+				__atomic_store_n(&p4k_lpm_flat_of(node)->slots[v].best, entry,
+						 __ATOMIC_RELEASE);
 		return;
 	}
 	for (unsigned int i = 1; i < p4k_lpm_packed_of(node)->n_bests; i++)
 		if (p4k_lpm_packed_of(node)->references[i] == (uintptr_t)old)
-			__atomic_store_n(&p4k_lpm_packed_of(node)->references[i], (uintptr_t)entry, __ATOMIC_RELEASE);
+			__atomic_store_n(&p4k_lpm_packed_of(node)->references[i], (uintptr_t)entry,
+					 __ATOMIC_RELEASE);
 }
 
 const struct p4k_keeper p4k_lpm_keeper = {

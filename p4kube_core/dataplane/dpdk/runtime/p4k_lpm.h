@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Longest prefix match: a trie that looks at a byte a step and skips bytes where all its keys agree.
+ * Longest prefix match: a trie that looks at a byte a step and skips bytes where all its keys
+ * agree.
  *
- * A prefix lives in the node that looks at its last (perhaps partial) byte, so an update touches one node. The root and
- * crowded nodes are flat arrays; others are packed with bitmaps, which keeps small tables in the first-level cache
- * and large ones proportional to the number of prefixes. Nodes are replaced, not changed, but for single pointers.
+ * A prefix lives in the node that looks at its last (perhaps partial) byte, so an update touches
+ * one node. The root and crowded nodes are flat arrays; others are packed with bitmaps, which keeps
+ * small tables in the first-level cache and large ones proportional to the number of prefixes.
+ * Nodes are replaced, not changed, but for single pointers.
  */
 #ifndef P4K_LPM_H
 #define P4K_LPM_H
@@ -16,8 +18,8 @@
 #define P4K_LPM_SKIP 8 /* most bytes that one node skips */
 
 /*
- * A node, 0 for none. Bit 0: it is a struct p4k_lpm_flat, not a struct p4k_lpm_packed. The top byte: how many bits
- * it skips, which readers need before the node has come from memory.
+ * A node, 0 for none. Bit 0: it is a struct p4k_lpm_flat, not a struct p4k_lpm_packed. The top
+ * byte: how many bits it skips, which readers need before the node has come from memory.
  */
 typedef uint64_t p4k_lpm_ref;
 
@@ -25,14 +27,19 @@ typedef uint64_t p4k_lpm_ref;
 #define P4K_LPM_SKIP_SHIFT 56
 #define P4K_LPM_POINTER 0x00fffffffffffffeull
 
-_Static_assert(sizeof(uintptr_t) == sizeof(p4k_lpm_ref), "a reference holds a pointer and eight bits more");
+_Static_assert(sizeof(uintptr_t) == sizeof(p4k_lpm_ref),
+	       "a reference holds a pointer and eight bits more");
 
 struct p4k_lpm_slot {
-	p4k_lpm_ref child;	/* writer: wo, readers: ro */
-	struct p4k_entry *best; /* writer: wo, readers: ro; longest prefix ending in this byte, or NULL */
+	/* writer: wo, readers: ro */
+	p4k_lpm_ref child;
+	struct p4k_entry *best; /* longest prefix that ends in this byte, or NULL */
 };
 
-/* The node's skipped bytes, left-aligned in a big-endian word; checked before its own byte is looked at. */
+/*
+ * The node's skipped bytes, left-aligned in a big-endian word; checked before its own byte is
+ * looked at.
+ */
 struct p4k_lpm_skip {
 	uint64_t prefix;
 	uint64_t mask;
@@ -40,27 +47,30 @@ struct p4k_lpm_skip {
 };
 
 struct p4k_lpm_flat {
-	struct p4k_lpm_skip skip;	/* fixed */
+	struct p4k_lpm_skip skip;       /* fixed */
 	struct p4k_lpm_slot slots[256]; /* by the value of the byte */
 };
 
 struct p4k_lpm_bits {
 	uint64_t children; /* bit i: value i has a child */
-	uint64_t bests;	   /* bit i: from value i on, the next of the node's entries is the best */
+	uint64_t bests;    /* bit i: from value i on, the next of the node's entries is the best */
 };
 
 /* references[0] is 0, then the node's entries by range of values (0: none), then the children. */
 struct p4k_lpm_packed {
-	struct p4k_lpm_skip skip; /* fixed */
-	uint8_t best_rank[4];	  /* fixed: entries before each of bits[] */
-	uint8_t child_rank[4];	  /* fixed: children before each of bits[] */
-	uint16_t n_bests;	  /* fixed: with references[0] */
-	uint16_t n_children;	  /* fixed */
+	struct p4k_lpm_skip skip;    /* fixed */
+	uint8_t best_rank[4];        /* fixed: entries before each of bits[] */
+	uint8_t child_rank[4];       /* fixed: children before each of bits[] */
+	uint16_t n_bests;            /* fixed: with references[0] */
+	uint16_t n_children;         /* fixed */
 	struct p4k_lpm_bits bits[4]; /* fixed */
-	uint64_t references[];	     /* writer: wo, readers: ro */
+	uint64_t references[];       /* writer: wo, readers: ro */
 };
 
-/* Up to 8 bytes of the key from byte `at` on, left-aligned, big-endian, zeros behind the key's end; at < bytes. */
+/*
+ * Up to 8 bytes of the key from byte `at` on, left-aligned, big-endian, zeros behind the key's end;
+ * at < bytes.
+ */
 static inline uint64_t
 p4k_lpm_window(const uint8_t *key, unsigned int bytes, unsigned int at)
 {
@@ -86,7 +96,8 @@ p4k_lpm_step_packed(const struct p4k_lpm_packed *node, unsigned int value, p4k_l
 	unsigned int child = node->n_bests + node->child_rank[value / 64] +
 			     (unsigned int)__builtin_popcountll(bits->children & (bit - 1));
 
-	*next = bits->children & bit ? __atomic_load_n(&node->references[child], __ATOMIC_ACQUIRE) : 0;
+	*next =
+	    bits->children & bit ? __atomic_load_n(&node->references[child], __ATOMIC_ACQUIRE) : 0;
 	return (const struct p4k_entry *)__atomic_load_n(&node->references[best], __ATOMIC_ACQUIRE);
 }
 
@@ -113,11 +124,15 @@ p4k_lpm_find(const struct p4k_lpm_flat *root, const uint8_t *key, unsigned int b
 	unsigned int at = 1;
 
 	while (next != 0) {
-		const struct p4k_lpm_skip *skip = (const struct p4k_lpm_skip *)(next & P4K_LPM_POINTER);
+		const struct p4k_lpm_skip *skip =
+		    (const struct p4k_lpm_skip *)(next & P4K_LPM_POINTER);
 		unsigned int skip_bits = (unsigned int)(next >> P4K_LPM_SKIP_SHIFT);
 		const struct p4k_entry *found;
 
-		/* A short key stays in a register, and a node never skips all of what is left of it. */
+		/*
+		 * A short key stays in a register, and a node never skips all of what is left of
+		 * it.
+		 */
 		window = bytes <= 8 ? window << 8 : p4k_lpm_window(key, bytes, at);
 		if (((window ^ skip->prefix) & skip->mask) != 0)
 			break;

@@ -142,7 +142,8 @@ pack_bits(const struct p4k_lpm_view *view, unsigned int n_ranges)
 	struct p4k_lpm_packed *node;
 	unsigned int best = 0, child = 0;
 
-	node = calloc(1, sizeof(*node) + (1 + n_ranges + view->n_children) * sizeof(node->references[0]));
+	node = calloc(1, sizeof(*node) +
+			     (1 + n_ranges + view->n_children) * sizeof(node->references[0]));
 	if (node == NULL)
 		return 0;
 	node->skip = view->skip;
@@ -175,7 +176,8 @@ p4k_lpm_pack(struct p4k_lpm_view *view)
 	unsigned int n_ranges = count_ranges(view);
 
 	p4k_lpm_count(view);
-	return n_ranges + view->n_children > CROWDED ? p4k_lpm_pack_flat(view) : pack_bits(view, n_ranges);
+	return n_ranges + view->n_children > CROWDED ? p4k_lpm_pack_flat(view)
+						     : pack_bits(view, n_ranges);
 }
 
 /* Where a node keeps its child for the value, or NULL where it has none. */
@@ -194,7 +196,8 @@ p4k_lpm_child(p4k_lpm_ref node, unsigned int value)
 	bits = &packed->bits[value / WORD_BITS];
 	if (!has_bit(bits->children, value))
 		return NULL;
-	rank = (unsigned int)__builtin_popcountll(bits->children & (((uint64_t)1 << value % WORD_BITS) - 1));
+	rank = (unsigned int)__builtin_popcountll(bits->children &
+						  (((uint64_t)1 << value % WORD_BITS) - 1));
 	return &packed->references[packed->n_bests + packed->child_rank[value / WORD_BITS] + rank];
 }
 

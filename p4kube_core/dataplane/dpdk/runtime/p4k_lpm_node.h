@@ -9,7 +9,10 @@
 
 #define P4K_LPM_VALUES 256
 
-/* A node spread out; `at`, the byte it looks at, is not kept in nodes: it follows from the way to it. */
+/*
+ * A node spread out; `at`, the byte it looks at, is not kept in nodes: it follows from the way to
+ * it.
+ */
 struct p4k_lpm_view {
 	struct p4k_lpm_skip skip;
 	unsigned int n_children;
@@ -61,8 +64,8 @@ p4k_lpm_skip_byte(const struct p4k_lpm_skip *skip, unsigned int index)
 struct p4k_lpm_skip p4k_lpm_skip_rest(const struct p4k_lpm_skip *skip, unsigned int bytes);
 
 /* a, then the byte, then b; together at most P4K_LPM_SKIP. */
-struct p4k_lpm_skip
-p4k_lpm_skip_join(const struct p4k_lpm_skip *a, unsigned int byte, const struct p4k_lpm_skip *b);
+struct p4k_lpm_skip p4k_lpm_skip_join(const struct p4k_lpm_skip *a, unsigned int byte,
+				      const struct p4k_lpm_skip *b);
 
 void p4k_lpm_unpack(struct p4k_lpm_view *view, p4k_lpm_ref node);
 

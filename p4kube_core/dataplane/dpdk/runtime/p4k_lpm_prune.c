@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a prefix leaves the trie: nodes without use go, and nodes with a single way on are skipped. */
+/*
+ * How a prefix leaves the trie: nodes without use go, and nodes with a single way on are skipped.
+ */
 #include "p4k_lpm_trie.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The longest of the prefixes shorter than the entry's that end in the same byte and contain it, or NULL. */
+/*
+ * The longest of the prefixes shorter than the entry's that end in the same byte and contain it, or
+ * NULL.
+ */
 static struct p4k_entry *
 next_shorter(const struct p4k_table *table, const struct p4k_entry *entry)
 {
@@ -35,8 +40,8 @@ doom(const struct p4k_table *table, p4k_lpm_ref node)
 }
 
 /*
- * What is to stand in for a node whose content is now the view: nothing (*out is 0), its only child, or itself packed anew.
- * Dooms the node.
+ * What is to stand in for a node whose content is now the view: nothing (*out is 0), its only
+ * child, or itself packed anew. Dooms the node.
  */
 static int
 settle(const struct p4k_table *table, p4k_lpm_ref node, struct p4k_lpm_view *view, p4k_lpm_ref *out)
@@ -69,21 +74,25 @@ settle(const struct p4k_table *table, p4k_lpm_ref node, struct p4k_lpm_view *vie
 static bool
 in_place(const struct p4k_table *table, p4k_lpm_ref node)
 {
-	return node == p4k_lpm_root(table) || (p4k_lpm_is_flat(node) && p4k_lpm_crowded(p4k_lpm_flat_of(node)));
+	return node == p4k_lpm_root(table) ||
+	       (p4k_lpm_is_flat(node) && p4k_lpm_crowded(p4k_lpm_flat_of(node)));
 }
 
 /* Takes the prefix out of the node in which it ends; *out as for remove_below(). */
 static int
-remove_here(const struct p4k_table *table, p4k_lpm_ref node, struct p4k_entry *entry, p4k_lpm_ref *out)
+remove_here(const struct p4k_table *table, p4k_lpm_ref node, struct p4k_entry *entry,
+	    p4k_lpm_ref *out)
 {
-	struct p4k_lpm_range range = p4k_lpm_range_of(p4k_lpm_key(table, entry), entry->prefix_bits);
+	struct p4k_lpm_range range =
+	    p4k_lpm_range_of(p4k_lpm_key(table, entry), entry->prefix_bits);
 	struct p4k_entry *shorter = next_shorter(table, entry);
 	struct p4k_lpm_view view;
 
 	if (in_place(table, node)) {
 		for (unsigned int v = range.first; v <= range.last; v++)
 			if (p4k_lpm_flat_of(node)->slots[v].best == entry)
-				__atomic_store_n(&p4k_lpm_flat_of(node)->slots[v].best, shorter, __ATOMIC_RELEASE);
+				__atomic_store_n(&p4k_lpm_flat_of(node)->slots[v].best, shorter,
+						 __ATOMIC_RELEASE);
 		*out = node;
 		return 0;
 	}
@@ -95,12 +104,13 @@ remove_here(const struct p4k_table *table, p4k_lpm_ref node, struct p4k_entry *e
 }
 
 /*
- * Takes the prefix out of the nodes from this one on, which looks at byte `at`. *out: the node if it remains, what is to
- * stand in its place, or 0. Nodes that are to go are doomed, and freed only when the last change is published.
+ * Takes the prefix out of the nodes from this one on, which looks at byte `at`. *out: the node if
+ * it remains, what is to stand in its place, or 0. Nodes that are to go are doomed, and freed only
+ * when the last change is published.
  */
 static int
-remove_below(const struct p4k_table *table, p4k_lpm_ref node, unsigned int at, struct p4k_entry *entry,
-	     p4k_lpm_ref *out)
+remove_below(const struct p4k_table *table, p4k_lpm_ref node, unsigned int at,
+	     struct p4k_entry *entry, p4k_lpm_ref *out)
 {
 	unsigned int value = p4k_lpm_key(table, entry)[at];
 	p4k_lpm_ref *link, changed;

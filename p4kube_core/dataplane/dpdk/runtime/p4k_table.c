@@ -93,7 +93,8 @@ take_identity(const struct p4k_table *table, const uint8_t *record)
 		return 0;
 	case P4K_LPM:
 		writer->prefix_bits = (uint16_t)load_be(record + bytes, sizeof(uint16_t));
-		if (writer->prefix_bits > bytes * 8 || outside_prefix(record, writer->prefix_bits, bytes))
+		if (writer->prefix_bits > bytes * 8 ||
+		    outside_prefix(record, writer->prefix_bits, bytes))
 			return -EINVAL;
 		memcpy(identity, record, bytes);
 		identity[writer->words] = writer->prefix_bits;
@@ -120,7 +121,8 @@ entry_new(struct p4k_table *table, uint32_t slot, uint16_t action, const uint8_t
 {
 	const struct p4k_writer *writer = table->writer;
 	size_t front = writer->front_words * sizeof(uint64_t);
-	uint64_t *block = calloc(1, front + sizeof(struct p4k_entry) + writer->spec->data_bytes + P4K_DATA_SLACK);
+	uint64_t *block =
+	    calloc(1, front + sizeof(struct p4k_entry) + writer->spec->data_bytes + P4K_DATA_SLACK);
 	struct p4k_entry *entry;
 
 	if (block == NULL)
@@ -140,8 +142,8 @@ entry_from_record(struct p4k_table *table, uint32_t slot, const uint8_t *record)
 {
 	const struct p4k_writer *writer = table->writer;
 	const uint8_t *action = record + identity_bytes(writer->spec);
-	struct p4k_entry *entry = entry_new(table, slot, (uint16_t)load_be(action, sizeof(uint16_t)),
-					    action + sizeof(uint16_t));
+	struct p4k_entry *entry = entry_new(
+	    table, slot, (uint16_t)load_be(action, sizeof(uint16_t)), action + sizeof(uint16_t));
 
 	if (entry == NULL)
 		return NULL;
@@ -180,7 +182,8 @@ take_slot(struct p4k_writer *writer, uint32_t *slot)
 	if (writer->count >= writer->spec->size)
 		return -ENOSPC;
 	/* All that is free may be waiting for readers of deleted entries. */
-	if (writer->free_slot == P4K_NO_SLOT && writer->n_slots == writer->spec->size && reclaimer->flush != NULL)
+	if (writer->free_slot == P4K_NO_SLOT && writer->n_slots == writer->spec->size &&
+	    reclaimer->flush != NULL)
 		reclaimer->flush(reclaimer->owner);
 	if (writer->free_slot != P4K_NO_SLOT) {
 		*slot = writer->free_slot;
@@ -202,7 +205,8 @@ entry_free(void *memory)
 	uint64_t *block = memory;
 	const struct p4k_table *table = (const struct p4k_table *)(uintptr_t)block[0];
 	struct p4k_writer *writer = table->writer;
-	const struct p4k_entry *entry = (const struct p4k_entry *)(const void *)(block + writer->front_words);
+	const struct p4k_entry *entry =
+	    (const struct p4k_entry *)(const void *)(block + writer->front_words);
 
 	if (writer->reclaimer.slot_released != NULL)
 		writer->reclaimer.slot_released(writer->reclaimer.owner, entry->slot);
@@ -241,7 +245,8 @@ modify_taken(struct p4k_table *table, struct p4k_entry *old, const uint8_t *reco
 
 	if (entry == NULL)
 		return -ENOMEM;
-	if (entry->action == old->action && memcmp(entry->data, old->data, table->writer->spec->data_bytes) == 0) {
+	if (entry->action == old->action &&
+	    memcmp(entry->data, old->data, table->writer->spec->data_bytes) == 0) {
 		free(block_of(table, entry));
 		return 0;
 	}
@@ -387,7 +392,9 @@ writer_new(const struct p4k_table_spec *spec, const struct p4k_reclaimer *reclai
 	writer->reclaimer = *reclaimer;
 	writer->free_slot = P4K_NO_SLOT;
 	writer->words = words;
-	writer->identity_words = spec->kind == P4K_EXACT ? words : spec->kind == P4K_LPM ? words + 1 : 2 * words;
+	writer->identity_words = spec->kind == P4K_EXACT ? words
+				 : spec->kind == P4K_LPM ? words + 1
+							 : 2 * words;
 	writer->front_words = 1 + writer->identity_words + (spec->kind == P4K_TERNARY ? 2 : 0);
 	writer->identity = calloc(writer->identity_words + 1u, sizeof(uint64_t));
 	/* A removal takes at most a node for each byte of the key, and one that merges. */
@@ -416,7 +423,8 @@ load_const_entries(struct p4k_table *table)
 }
 
 int
-p4k_table_create(const struct p4k_table_spec *spec, const struct p4k_reclaimer *reclaimer, struct p4k_table **out)
+p4k_table_create(const struct p4k_table_spec *spec, const struct p4k_reclaimer *reclaimer,
+		 struct p4k_table **out)
 {
 	struct p4k_table *table;
 	int ret = -ENOMEM;

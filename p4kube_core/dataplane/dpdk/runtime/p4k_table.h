@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tables of a P4 program: one writer (the control thread), any number of lock-free readers (the workers).
- * Free of DPDK. This header: what readers need, inline, and the writer's calls.
+ * Tables of a P4 program: one writer (the control thread), any number of lock-free readers (the
+ * workers). Free of DPDK. This header: what readers need, inline, and the writer's calls.
  *
- * The rule that all of it rests on: an entry does not change once it is published. The writer replaces pointers,
- * and hands what nobody can reach any more to the reclaimer, which frees it when every reader has passed a
- * quiescent point. An entry that an update does not name is found by every look-up during that update.
+ * The rule that all of it rests on: an entry does not change once it is published. The writer
+ * replaces pointers, and hands what nobody can reach any more to the reclaimer, which frees it when
+ * every reader has passed a quiescent point. An entry that an update does not name is found by
+ * every look-up during that update.
  */
 #ifndef P4K_TABLE_H
 #define P4K_TABLE_H
@@ -16,13 +17,16 @@
 #include "p4k_ternary.h"
 
 /*
- * Frees memory that readers may still hold. Copied into the table. Both retire's callback and slot_released run
- * on the writer's thread.
+ * Frees memory that readers may still hold. Copied into the table. Both retire's callback and
+ * slot_released run on the writer's thread.
  */
 struct p4k_reclaimer {
 	/* Call free(memory), on the writer's thread, once no reader holds it. Must not fail. */
 	void (*retire)(void *owner, void (*free)(void *), void *memory);
-	/* Wait for the readers and free all that was retired. May be NULL if retire() frees at once. */
+	/*
+	 * Wait for the readers and free all that was retired. May be NULL if retire() frees at
+	 * once.
+	 */
 	void (*flush)(void *owner);
 	/* No reader counts at this slot any more: clear its direct counter. May be NULL. */
 	void (*slot_released)(void *owner, uint32_t slot);
@@ -41,7 +45,10 @@ struct p4k_table {
 	struct p4k_writer *writer; /* writer only */
 };
 
-/* Readers. `words` is P4K_WORDS(key_bytes), `bytes` is key_bytes; give them as constants. NULL is a miss. */
+/*
+ * Readers. `words` is P4K_WORDS(key_bytes), `bytes` is key_bytes; give them as constants. NULL is a
+ * miss.
+ */
 
 /* What the key meets if no entry matches. Its slot is the table's size. */
 static inline const struct p4k_entry *
@@ -57,7 +64,10 @@ p4k_exact_lookup(const struct p4k_table *table, const uint64_t *key, unsigned in
 	return p4k_hash_find(__atomic_load_n(&table->hash, __ATOMIC_ACQUIRE), key, words);
 }
 
-/* Fetch the bucket of a key that will be looked up some packets later; pays where the table is larger than the cache. */
+/*
+ * Fetch the bucket of a key that will be looked up some packets later; pays where the table is
+ * larger than the cache.
+ */
 static inline void
 p4k_exact_prefetch(const struct p4k_table *table, const uint64_t *key, unsigned int words)
 {
@@ -87,7 +97,8 @@ p4k_ternary_lookup(const struct p4k_table *table, const uint64_t *key, unsigned 
  */
 
 /* Makes the table with the spec's default and const entries. The spec must outlive the table. */
-int p4k_table_create(const struct p4k_table_spec *spec, const struct p4k_reclaimer *reclaimer, struct p4k_table **out);
+int p4k_table_create(const struct p4k_table_spec *spec, const struct p4k_reclaimer *reclaimer,
+		     struct p4k_table **out);
 
 /* No reader may hold the table any more. Flushes the reclaimer first. NULL is fine. */
 void p4k_table_destroy(struct p4k_table *table);
@@ -96,7 +107,10 @@ void p4k_table_destroy(struct p4k_table *table);
 size_t p4k_record_bytes(const struct p4k_table_spec *spec);
 
 int p4k_table_insert(struct p4k_table *table, const uint8_t *record);
-/* Modify and upsert keep slot and, among equal priorities, rank. Upsert of an equal entry does nothing. */
+/*
+ * Modify and upsert keep slot and, among equal priorities, rank. Upsert of an equal entry does
+ * nothing.
+ */
 int p4k_table_modify(struct p4k_table *table, const uint8_t *record);
 int p4k_table_upsert(struct p4k_table *table, const uint8_t *record);
 /* The record's action part is ignored. The slot comes back when the entry has been reclaimed. */
@@ -111,12 +125,13 @@ uint32_t p4k_table_count(const struct p4k_table *table);
 const struct p4k_entry *p4k_table_find(const struct p4k_table *table, const uint8_t *record);
 
 /*
- * Next entry at or after *cursor (0 at first), which moves past it; NULL at the end. Updates between two calls are
- * fine: what stays in the table all along is given exactly once.
+ * Next entry at or after *cursor (0 at first), which moves past it; NULL at the end. Updates
+ * between two calls are fine: what stays in the table all along is given exactly once.
  */
 const struct p4k_entry *p4k_table_next(const struct p4k_table *table, uint32_t *cursor);
 
 /* Writes the entry's record, p4k_record_bytes() long. Not for the default entry. */
-void p4k_table_record(const struct p4k_table *table, const struct p4k_entry *entry, uint8_t *record);
+void p4k_table_record(const struct p4k_table *table, const struct p4k_entry *entry,
+		      uint8_t *record);
 
 #endif

@@ -155,8 +155,9 @@ ternary_add(struct p4k_table *table, struct p4k_entry *entry)
 		return -ENOMEM;
 	(identity_of(table, entry) - ORDER_WORD)[0] = table->writer->order++;
 	/*
-	 * The list first: it may promise a priority that the tuple does not have yet, never the other way round. (A reader
-	 * of the old list may miss the new entry, which is as if it had come earlier.)
+	 * The list first: it may promise a priority that the tuple does not have yet, never the
+	 * other way round. (A reader of the old list may miss the new entry, which is as if it had
+	 * come earlier.)
 	 */
 	if (fresh || entry->priority > tuple->priority) {
 		list = list_with(table->tuples, tuple, entry->priority, true);
@@ -215,8 +216,9 @@ highest_priority(const struct p4k_hash *hash)
 }
 
 /*
- * After the removal of an entry of the tuple's highest priority. Looking for the new highest takes a walk, so it
- * happens once for a share of the entries; till then the list promises too much, which costs readers time only.
+ * After the removal of an entry of the tuple's highest priority. Looking for the new highest takes
+ * a walk, so it happens once for a share of the entries; till then the list promises too much,
+ * which costs readers time only.
  */
 static void
 lower_rank(struct p4k_table *table, struct p4k_tuple *tuple)

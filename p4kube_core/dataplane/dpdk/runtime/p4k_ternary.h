@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ternary match by tuple-space search: one hash for each mask, masks ordered by their highest priority; the search
- * ends where nothing better can follow.
+ * Ternary match by tuple-space search: one hash for each mask, masks ordered by their highest
+ * priority; the search ends where nothing better can follow.
  */
 #ifndef P4K_TERNARY_H
 #define P4K_TERNARY_H
@@ -9,8 +9,8 @@
 #include "p4k_exact.h"
 
 /*
- * Words in front of a ternary entry: its insertion number, its mask, its key (which is already masked). Among equal
- * priorities the lower number wins.
+ * Words in front of a ternary entry: its insertion number, its mask, its key (which is already
+ * masked). Among equal priorities the lower number wins.
  */
 static inline uint64_t
 p4k_entry_order(const struct p4k_entry *entry, unsigned int words)
@@ -22,7 +22,7 @@ p4k_entry_order(const struct p4k_entry *entry, unsigned int words)
 struct p4k_tuple {
 	struct p4k_hash *hash; /* writer: wo, readers: ro */
 	uint32_t priority;     /* as the list has it; writer only */
-	uint32_t stale;	       /* removals that may have left it too high; writer only */
+	uint32_t stale;        /* removals that may have left it too high; writer only */
 	uint64_t mask[];       /* fixed */
 };
 
@@ -51,11 +51,13 @@ p4k_tuples_find(const struct p4k_tuples *tuples, const uint64_t *key, unsigned i
 			break;
 		for (unsigned int w = 0; w < words; w++)
 			masked[w] = key[w] & ranked->tuple->mask[w];
-		found = p4k_hash_find(__atomic_load_n(&ranked->tuple->hash, __ATOMIC_ACQUIRE), masked, words);
+		found = p4k_hash_find(__atomic_load_n(&ranked->tuple->hash, __ATOMIC_ACQUIRE),
+				      masked, words);
 		if (found == NULL)
 			continue;
 		if (best == NULL || found->priority > best->priority ||
-		    (found->priority == best->priority && p4k_entry_order(found, words) < p4k_entry_order(best, words)))
+		    (found->priority == best->priority &&
+		     p4k_entry_order(found, words) < p4k_entry_order(best, words)))
 			best = found;
 	}
 	return best;

@@ -6,23 +6,27 @@
 #include "p4k_table.h"
 
 /*
- * An entry's block: the table (8), what its kind puts in front, the identity, then struct p4k_entry.
- *   exact    identity: key
- *   lpm      identity: key, then prefix_bits in a word
- *   ternary  in front: the next worse entry with the same mask and key (writer only), the insertion number;
- *            identity: mask, key
+ * An entry's block: the table (8 bytes), what its kind puts in front, the identity, struct
+ * p4k_entry with its data.
+ *
+ * exact: the identity is the key.
+ *
+ * lpm: the identity is the key, then prefix_bits in a word.
+ *
+ * ternary: in front stand the next worse entry with the same mask and key (writer only) and the
+ * insertion number; the identity is mask, then key.
  */
 struct p4k_writer {
 	const struct p4k_table_spec *spec;
 	struct p4k_reclaimer reclaimer;
 	uint32_t count;
-	unsigned int words;	     /* of the key */
+	unsigned int words;          /* of the key */
 	unsigned int identity_words; /* of the identity */
 	unsigned int front_words;    /* before struct p4k_entry, all told */
-	uint64_t order;		     /* insertions so far */
-	uint64_t *identity;	     /* of the record at hand */
-	uint32_t priority;	     /* of the record at hand */
-	uint16_t prefix_bits;	     /* of the record at hand */
+	uint64_t order;              /* insertions so far */
+	uint64_t *identity;          /* of the record at hand */
+	uint32_t priority;           /* of the record at hand */
+	uint16_t prefix_bits;        /* of the record at hand */
 
 	/* By slot: the entry, or a link of the free list: the next free slot * 2 + 1. */
 	uintptr_t *slots;
@@ -52,7 +56,10 @@ p4k_retire(const struct p4k_table *table, void *memory)
 		reclaimer->retire(reclaimer->owner, free, memory);
 }
 
-/* How a kind keeps its entries. Calls that return int leave all as it was when they fail, with -ENOMEM. */
+/*
+ * How a kind keeps its entries. Calls that return int leave all as it was when they fail, with
+ * -ENOMEM.
+ */
 struct p4k_keeper {
 	int (*create)(struct p4k_table *table);
 	void (*destroy)(struct p4k_table *table); /* not the entries */
@@ -73,8 +80,10 @@ int p4k_index_add(struct p4k_table *table, struct p4k_entry *entry);
 void p4k_index_remove(struct p4k_table *table, struct p4k_entry *entry);
 
 /* Adds to a hash that is reached by *link only, growing it if need be. -ENOMEM. */
-int p4k_hash_insert(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry, unsigned int words);
+int p4k_hash_insert(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry,
+		    unsigned int words);
 /* Removes, and shrinks the hash if it has become far too large and there is memory. */
-void p4k_hash_delete(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry, unsigned int words);
+void p4k_hash_delete(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry,
+		     unsigned int words);
 
 #endif
