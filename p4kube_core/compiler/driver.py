@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from p4kube_core.compiler.backends.dpdk.target import Generated
     from p4kube_core.compiler.frontend.checked import Checked
     from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics
+    from p4kube_core.compiler.frontend.source import Source
     from p4kube_core.compiler.ir.program import Program
     from p4kube_core.model.artifact import Artifact
 
@@ -61,7 +62,7 @@ class Built:
 
 
 def compile(  # noqa: A001 - it is what this does
-    path: Path,
+    path: Path | Source,
     include_dirs: Iterable[Path] = (),
     defines: Mapping[str, str] | None = None,
     architecture: str = "auto",
@@ -70,7 +71,7 @@ def compile(  # noqa: A001 - it is what this does
     """Read, check and lower a program, and run the passes.
 
     Args:
-        path: the P4 file.
+        path: the P4 file, or a text.
         include_dirs: where #include looks, before our own architecture files.
         defines: macro names and their replacement texts.
         architecture: the one that the program must be for; `auto` takes what its `main` says.
@@ -95,7 +96,7 @@ def compile(  # noqa: A001 - it is what this does
 
 
 def check(
-    path: Path,
+    path: Path | Source,
     include_dirs: Iterable[Path],
     defines: Mapping[str, str] | None,
     found: Diagnostics,

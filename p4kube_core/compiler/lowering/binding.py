@@ -35,6 +35,7 @@ class Passed:
     binding: Binding
     declaration: ast.Parameter
     value: ex.Expression | None  # None if nothing is passed; of out and inout a place or slice
+    copied: ex.Var | None  # of inout: its value when it was its turn, if it may have changed since
 
 
 def bind(
@@ -80,11 +81,15 @@ def evaluate(f: Frame, bindings: Sequence[Binding], scope: Scope, span: Span) ->
         else:
             run_time.append((binding, declaration))
     parts = [_part(f, b, scope) for b, _ in run_time]
-    values = order.in_order(f, parts, span)
     passed = []
-    for (b, d), v in zip(run_time, values, strict=True):
-        given = None if b.argument is None else v
-        passed.append(Passed(b, d, given))
+    lowered = order.in_order_with_copies(f, parts, span)
+    for (b, d), (value, copy) in zip(run_time, lowered, strict=True):
+        if b.argument is None:
+            passed.append(Passed(b, d, None, None))
+        elif b.parameter.direction in (Direction.OUT, Direction.INOUT):
+            passed.append(Passed(b, d, value, copy))
+        else:
+            passed.append(Passed(b, d, value if copy is None else copy, None))
     return passed
 
 
@@ -122,7 +127,8 @@ def _bind_one(f: Frame, p: Passed, scope: Scope, may_alias: bool, span: Span) ->
             value = own
         scope.bind(p.declaration, value)
         return None
-    if isinstance(value, ex.Var | ex.Member | ex.Index) and may_alias:
+    is_same = p.copied is None or direction is Direction.OUT
+    if isinstance(value, ex.Var | ex.Member | ex.Index) and may_alias and is_same:
         scope.bind(p.declaration, value)
         if direction is Direction.OUT:
             f.emit(st.Clear(span, value))
@@ -132,7 +138,7 @@ def _bind_one(f: Frame, p: Passed, scope: Scope, may_alias: bool, span: Span) ->
     if direction is Direction.OUT or value is None:
         f.emit(st.Clear(span, own))
     else:
-        places.store(f, own, value, span)
+        places.store(f, own, value if p.copied is None else p.copied, span)
     return None if value is None else CopyOut(places.as_target(value), own, span)
 
 
@@ -161,7 +167,7 @@ def into_storage(
         if direction is Direction.OUT or p.value is None:
             f.emit(st.Clear(span, own))
         else:
-            places.store(f, own, p.value, span)
+            places.store(f, own, p.value if p.copied is None else p.copied, span)
         if direction in (Direction.OUT, Direction.INOUT) and p.value is not None:
             outs.append(CopyOut(places.as_target(p.value), own, span))
     return tuple(outs)

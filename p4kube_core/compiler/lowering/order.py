@@ -19,19 +19,28 @@ def in_order(f: Frame, parts: Sequence[Lowered], span: Span) -> list[ex.Expressi
     Where a later part needed statements, the value of an earlier one is kept in a variable before
     them, since they might change it.
     """
+    kept = in_order_with_copies(f, parts, span)
+    return [value if copy is None else copy for value, copy in kept]
+
+
+def in_order_with_copies(
+    f: Frame, parts: Sequence[Lowered], span: Span
+) -> list[tuple[ex.Expression, ex.Var | None]]:
+    """Like in_order, but gives both the part itself, for what is a place, and the variable."""
     values: list[ex.Expression] = []
     ends: list[int] = []  # statements emitted once each part was lowered
     for part in parts:
         values.append(part())
         ends.append(len(f.out))
     emitted = len(f.out)
+    copies: list[ex.Var | None] = [None] * len(values)
     # From the last to the first, so that what is inserted moves no end that is still needed.
     for i in reversed(range(len(values))):
         if ends[i] < emitted and not isinstance(values[i], ex.Const):
             kept = f.temporary(values[i].type, span)
             f.out.insert(ends[i], st.Assign(span, kept, values[i]))
-            values[i] = kept
-    return values
+            copies[i] = kept
+    return list(zip(values, copies, strict=True))
 
 
 def settled(f: Frame, place: ex.Place, span: Span) -> ex.Place:
