@@ -332,7 +332,8 @@ def _generic(c: Cursor, base: ast.Expression, start: int) -> ast.Expression | No
         callable_ = c.kind == "(" and not any(_is_value(c, g) for g in given)
         if callable_ or (is_type_name and c.kind == "."):
             if c.kind == "(":
-                return ast.Call(_extended(c, base, start), base, given, arguments(c))
+                passed = arguments(c)
+                return ast.Call(_extended(c, base, start), base, given, passed)
             assert isinstance(base, ast.NameExpression)
             named = ast.NamedType(base.span, base.name, base.absolute)
             span = _extended(c, base, start)
