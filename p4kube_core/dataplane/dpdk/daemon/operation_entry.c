@@ -12,6 +12,7 @@
 #include "table_request.h"
 
 #define COUNTS_BYTES 16
+#define RECORDS_MAX (1u << 20) /* of one request */
 #define READ_BYTES_MAX (32u << 20)
 
 /* The failure of one record, as the table's errno says it. */
@@ -29,15 +30,16 @@ static enum failure_code code_of(int error)
 	}
 }
 
+/* Short: all records of a request may fail, and the answer must fit into a message. */
 static const char *sentence_of(int error)
 {
 	switch (-error) {
 	case EINVAL:
-		return "the record breaks a rule of the table: bits outside of mask or prefix, or a prefix longer than the key";
+		return "wrong mask, prefix or key bits";
 	case EEXIST:
-		return "there is an entry with this key already";
+		return "there is such an entry";
 	case ENOENT:
-		return "there is no entry with this key";
+		return "there is no such entry";
 	case ENOSPC:
 		return "the table is full";
 	default:
@@ -90,7 +92,7 @@ int op_entries_write(const struct request *request, struct answer *answer, struc
 
 	if (target_read(request, &target, why) != 0 ||
 	    field_string(request->json, "mode", 16, &mode, why) != 0 ||
-	    field_number(request->json, "count", 0, MESSAGE_MAX, &count, why) != 0)
+	    field_number(request->json, "count", 0, RECORDS_MAX, &count, why) != 0)
 		return -1;
 	write = write_of(mode);
 	if (!write)
@@ -106,7 +108,7 @@ int op_entries_write(const struct request *request, struct answer *answer, struc
 		int ret;
 
 		if (write != p4k_table_delete && check_action(&target, record) != 0) {
-			note(failed, i, FAIL_INVALID, "the table has no such action");
+			note(failed, i, FAIL_INVALID, "there is no such action");
 			continue;
 		}
 		ret = write(target.table, record);
