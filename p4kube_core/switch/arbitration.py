@@ -40,7 +40,7 @@ def request(election: Election) -> Any:
 
 
 def enquiry(election: Election) -> Any:
-    """A StreamMessageRequest without election id: it makes nobody primary, and tells the highest."""
+    """A StreamMessageRequest without election id: makes nobody primary, tells the highest."""
     message = request(election)
     message.arbitration.ClearField("election_id")
     return message
