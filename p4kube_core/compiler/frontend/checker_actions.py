@@ -10,7 +10,6 @@ from p4kube_core.compiler.frontend import (
     checker_arguments,
     checker_codes,
     checker_values,
-    diagnostics,
     types,
 )
 from p4kube_core.compiler.frontend.checked import ActionUse, Binding
@@ -36,7 +35,7 @@ def find(ctx: Context, node: ast.Expression) -> ast.ActionDeclaration | None:
         return None
     found = (ctx.top if name.absolute else ctx.scope).find(name.name)
     if found is None:
-        hint = diagnostics.did_you_mean(name.name, ctx.scope.visible())
+        hint = ctx.suggestion(name.name, ctx.scope.visible())
         ctx.error(checker_codes.UNKNOWN_NAME, f"no action {name.name!r} here", name.span, hint)
         return None
     action = found[0]

@@ -107,7 +107,7 @@ def invoke(
         return None
     bindings = tuple(_bind(ctx, signature, p, a, by) for p, a in pairs)
     result = type_algebra.substitute(signature.result, by)
-    problem = checker_types.nesting_problem(result) if by else None
+    problem = checker_types.problem_of(result) if by else None
     if problem is not None:
         ctx.error(checker_codes.ILLEGAL_TYPE, f"{signature.name}: {problem}", span)
     return Call(
@@ -224,7 +224,7 @@ def _check_specialised(
     target: Type,
     argument: ast.Argument | None,
 ) -> None:
-    problem = checker_types.nesting_problem(target) or _illegal(signature, p, target)
+    problem = checker_types.problem_of(target) or _illegal(signature, p, target)
     if problem is not None and argument is not None:
         message = f"parameter {p.name!r} of {signature.name}: {problem}"
         ctx.error(checker_codes.ILLEGAL_TYPE, message, argument.span)

@@ -17,7 +17,6 @@ from p4kube_core.compiler.frontend import (
     checker_members,
     checker_packets,
     checker_types,
-    diagnostics,
     types,
 )
 from p4kube_core.compiler.frontend.checked import Call, CallKind
@@ -108,7 +107,7 @@ def _named(ctx: Context, node: ast.NameExpression) -> list[Signature]:
     scope = ctx.top if node.absolute else ctx.scope
     found = scope.find_finished(node.name, ctx.unfinished)
     if found is None:
-        hint = diagnostics.did_you_mean(node.name, ctx.scope.visible())
+        hint = ctx.suggestion(node.name, ctx.scope.visible())
         ctx.error(checker_codes.UNKNOWN_NAME, f"no {node.name!r} here", node.span, hint)
         return []
     if found[0] in ctx.unfinished:
@@ -131,7 +130,7 @@ def _method(ctx: Context, node: ast.Member) -> list[Signature]:
     signatures = checker_callees.of_method(ctx, node, base)
     if not signatures:
         known = _offered(base)
-        hint = diagnostics.did_you_mean(node.member, known)
+        hint = ctx.suggestion(node.member, known)
         message = f"{base} has no method {node.member!r}"
         ctx.error(checker_codes.UNKNOWN_MEMBER, message, node.member_span, hint)
     return signatures

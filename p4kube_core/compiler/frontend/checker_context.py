@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import final
 
@@ -69,6 +69,12 @@ class Context:
         """Report an error; the type that silences what would follow from it."""
         self.diagnostics.error(code, message, span, hint)
         return types.UNKNOWN
+
+    def suggestion(self, name: str, known: Iterable[str]) -> str | None:
+        """A hint for an unknown name; none once there are more errors than are told."""
+        if self.diagnostics.error_count >= diagnostics.MAX_ERRORS:
+            return None
+        return diagnostics.did_you_mean(name, known)
 
     def note(self, node: ast.Expression, found: types.Type) -> types.Type:
         self.checked.expression_types[node] = found

@@ -18,6 +18,7 @@ from p4kube_core.compiler.frontend.checker_context import Context, count
 from p4kube_core.compiler.frontend.types import Type
 
 _FIXED = types.Bit | types.Int
+MAX_BRACES = 1 << 12  # elements of an array that a list expression may give
 
 
 def convertible(source: Type, target: Type) -> bool:
@@ -26,7 +27,10 @@ def convertible(source: Type, target: Type) -> bool:
         return True
     match source:
         case types.INTEGER:
-            return isinstance(target, types.Bit | types.Int)
+            # The specification names bit<> and int<> only; programs in use rely on `type` as well.
+            while isinstance(target, types.NewType):
+                target = target.underlying
+            return isinstance(target, _FIXED)
         case types.DEFAULT:
             return has_default(target)
         case types.INVALID:
@@ -107,7 +111,7 @@ def element_types(target: Type) -> tuple[Type, ...] | None:
             return target.elements
         case types.Struct() | types.Header():
             return tuple(f.type for f in target.fields)
-        case types.Stack() if target.size <= 1 << 16:
+        case types.Stack() if target.size <= MAX_BRACES:
             return (target.element,) * target.size
         case _:
             return None

@@ -93,6 +93,11 @@ def fields(ctx: Context, node: Fields) -> None:
             of = types.Header(node.name, variables, resolved, node)
         case ast.HeaderUnionDeclaration():
             of = types.Union(node.name, variables, resolved, node)
+    problem = checker_types.size_problem(of)
+    if problem is not None:
+        ctx.error(checker_codes.TOO_DEEP, problem, node.name_span)
+        ctx.checked.declaration_types[node] = types.UNKNOWN
+        return
     _check_fields(ctx, node, of)
     ctx.checked.declaration_types[node] = of
 

@@ -11,7 +11,6 @@ from p4kube_core.compiler.frontend import (
     checker_operators,
     checker_types,
     checker_values,
-    diagnostics,
     type_algebra,
     types,
 )
@@ -95,7 +94,7 @@ def name(ctx: Context, node: ast.NameExpression) -> Type:
     scope = ctx.top if node.absolute else ctx.scope
     found = scope.find_finished(node.name, ctx.unfinished)
     if found is None:
-        hint = diagnostics.did_you_mean(node.name, ctx.scope.visible())
+        hint = ctx.suggestion(node.name, ctx.scope.visible())
         message = f"no {node.name!r} here"
         return ctx.fault(checker_codes.UNKNOWN_NAME, message, node.span, hint)
     declaration = found[0]

@@ -13,7 +13,6 @@ from p4kube_core.compiler.frontend import (
     checker_conversions,
     checker_inference,
     checker_values,
-    diagnostics,
     type_algebra,
     types,
 )
@@ -54,7 +53,7 @@ def unknown(ctx: Context, node: ast.Member, base: Type, known: Iterable[str]) ->
     if node.member in _METHODS:
         hint: str | None = f"{node.member} is a method: call it with ()"
     else:
-        hint = diagnostics.did_you_mean(node.member, known)
+        hint = ctx.suggestion(node.member, known)
     message = f"{base} has no member {node.member!r}"
     return ctx.fault(checker_codes.UNKNOWN_MEMBER, message, node.member_span, hint)
 

@@ -31,6 +31,7 @@ _FIXED_ONLY = frozenset(
     )
 )
 _Fixed = types.Bit | types.Int
+_MAX_STRING = 1 << 16
 
 
 def is_number(of: Type) -> bool:
@@ -252,6 +253,9 @@ def _concatenation(ctx: Context, node: ast.Binary, left: Type, right: Type) -> T
     other = checker_values.converted(ctx.checked, node.right)
     if left is types.STRING and right is types.STRING:
         if isinstance(one, str) and isinstance(other, str):
+            if len(one) + len(other) > _MAX_STRING:
+                message = f"a string may have at most {_MAX_STRING} characters"
+                return ctx.fault(checker_codes.BAD_VALUE, message, node.span)
             keep(ctx, node, one + other)
         return left
     if not isinstance(left, _Fixed) or not isinstance(right, _Fixed):

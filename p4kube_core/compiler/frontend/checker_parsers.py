@@ -13,7 +13,6 @@ from p4kube_core.compiler.frontend import (
     checker_operators,
     checker_statements,
     checker_types,
-    diagnostics,
     types,
 )
 from p4kube_core.compiler.frontend.checker_context import Context, Place
@@ -30,7 +29,7 @@ def states(ctx: Context, node: ast.ParserDeclaration) -> None:
         _declare(ctx, state)
     if "start" not in ctx.states:
         message = f"parser {node.name!r} wants a state 'start', found none"
-        hint = diagnostics.did_you_mean("start", ctx.states)
+        hint = ctx.suggestion("start", ctx.states)
         ctx.error(checker_codes.STATE, message, node.name_span, hint)
     for state in node.states:
         with ctx.body(Place.STATE, None):
@@ -66,7 +65,7 @@ def _refer(ctx: Context, node: ast.Goto | ast.SelectCase, name: str, span: Span)
     if state is not None:
         ctx.checked.uses[node] = state
     elif name not in BUILT_IN_STATES:
-        hint = diagnostics.did_you_mean(name, [*ctx.states, *BUILT_IN_STATES])
+        hint = ctx.suggestion(name, [*ctx.states, *BUILT_IN_STATES])
         found = ", found something else" if ctx.scope.find(name) else ""
         ctx.error(checker_codes.STATE, f"no state {name!r} in this parser{found}", span, hint)
 

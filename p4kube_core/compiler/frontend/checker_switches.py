@@ -13,7 +13,6 @@ from p4kube_core.compiler.frontend import (
     checker_codes,
     checker_conversions,
     checker_values,
-    diagnostics,
     types,
 )
 from p4kube_core.compiler.frontend.checked import Value
@@ -61,7 +60,7 @@ def _check_actions(ctx: Context, node: ast.Switch, found: types.ActionRun) -> No
             message = f"a label wants the name of an action of {found.table}"
             ctx.error(checker_codes.SWITCH, message, label.span)
         elif label.name not in names:
-            hint = diagnostics.did_you_mean(label.name, names)
+            hint = ctx.suggestion(label.name, names)
             message = f"{label.name!r} is no action of {found.table}"
             if table is not None:
                 ctx.error(checker_codes.SWITCH, message, label.span, hint)

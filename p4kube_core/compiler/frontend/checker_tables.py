@@ -14,7 +14,6 @@ from p4kube_core.compiler.frontend import (
     checker_entries,
     checker_names,
     checker_operators,
-    diagnostics,
     types,
 )
 from p4kube_core.compiler.frontend.checked import ActionUse, Key, Table
@@ -100,7 +99,7 @@ def _key(ctx: Context, node: ast.TableKey) -> Key:
         ctx.error(checker_codes.KEY, message, node.expression.span, hint)
         found = types.UNKNOWN
     if node.match_kind not in ctx.checked.match_kinds:
-        hint = diagnostics.did_you_mean(node.match_kind, ctx.checked.match_kinds)
+        hint = ctx.suggestion(node.match_kind, ctx.checked.match_kinds)
         message = f"no match kind {node.match_kind!r}"
         ctx.error(checker_codes.KEY, message, node.match_kind_span, hint)
     name = key_name(node)

@@ -9,7 +9,6 @@ from p4kube_core.compiler.frontend import (
     ast,
     checker_codes,
     checker_conversions,
-    diagnostics,
     type_algebra,
     types,
 )
@@ -19,6 +18,8 @@ from p4kube_core.compiler.frontend.types import Type
 
 MAX_WIDTH = 1 << 16  # bits
 MAX_STACK = 1 << 16  # elements
+MAX_PARTS = 1 << 14  # fields and elements of a type, those of its parts among them
+MAX_NESTING = 64
 
 TYPE_DECLARATIONS = (
     ast.StructDeclaration,
@@ -137,7 +138,7 @@ def find_type(ctx: Context, node: ast.NamedType) -> AnyDeclaration | None:
     found = (ctx.top if node.absolute else ctx.scope).find(node.name)
     if found is None:
         known = (n for n in ctx.scope.visible() if is_type_name(ctx, n))
-        hint = diagnostics.did_you_mean(node.name, known)
+        hint = ctx.suggestion(node.name, known)
         ctx.error(checker_codes.UNKNOWN_NAME, f"no type {node.name!r} here", node.span, hint)
         return None
     if not isinstance(found[0], TYPE_DECLARATIONS):
@@ -250,10 +251,36 @@ def _stack(ctx: Context, node: ast.StackType) -> Type:
 
 def _checked(ctx: Context, found: Type, node: ast.Type) -> Type:
     """The type, or unknown after a report if what it nests is illegal."""
-    problem = nesting_problem(found)
+    problem = problem_of(found)
     if problem is None:
         return found
     return ctx.fault(checker_codes.ILLEGAL_TYPE, problem, node.span)
+
+
+def problem_of(of: Type) -> str | None:
+    """What is wrong with a type as it is made up, None if nothing is."""
+    return size_problem(of) or nesting_problem(of)
+
+
+def size_problem(of: Type) -> str | None:
+    """Why a type is refused for its size, None if it is not; looks at no more than the limit."""
+    waiting = [(of, 1)]
+    parts = 0
+    while waiting:
+        inner, depth = waiting.pop()
+        parts += 1
+        if parts > MAX_PARTS:
+            return f"a type may have at most {MAX_PARTS} parts"
+        if depth > MAX_NESTING:
+            return f"a type may nest at most {MAX_NESTING} deep"
+        match inner:
+            case types.Header() | types.Union() | types.Struct():
+                waiting += [(f.type, depth + 1) for f in inner.fields]
+            case types.Tuple():
+                waiting += [(e, depth + 1) for e in inner.elements]
+            case types.List() | types.Stack():
+                waiting.append((inner.element, depth + 1))
+    return None
 
 
 def nesting_problem(of: Type) -> str | None:

@@ -22,7 +22,7 @@ ONE_BOOL = types.Sequence((types.INTEGER, types.BOOL))
     [
         (types.INTEGER, Bit(8), True),
         (types.INTEGER, Int(8), True),
-        (types.INTEGER, PORT, False),
+        (types.INTEGER, PORT, True),
         (types.INTEGER, types.BOOL, False),
         (Bit(8), Bit(9), False),
         (Bit(8), Int(8), False),
