@@ -343,6 +343,64 @@ check_default(void)
 	CHECK(p4k_default(table)->action == DEFAULT_ACTION && p4k_default(table)->data[4] == 5);
 }
 
+/* What a program brings along: const entries; and what is wrong with it, or no memory for it. */
+static void
+check_const_entries(void)
+{
+	const struct p4k_reclaimer reclaimer = {retire, flush, NULL, NULL};
+	size_t bytes = p4k_record_bytes(&spec);
+	uint8_t *records = malloc((n_known + 1) * bytes);
+	struct p4k_table_spec program = spec;
+	struct p4k_table *filled = NULL;
+	int ret;
+
+	for (uint32_t i = 0; i < n_known; i++)
+		memcpy(records + i * bytes, known[i].record, bytes);
+	program.const_entries = records;
+	program.n_const_entries = n_known;
+	CHECK(p4k_table_create(&program, &reclaimer, &filled) == 0);
+	CHECK(p4k_table_count(filled) == n_known);
+	for (uint32_t i = 0; i < n_known; i++)
+		CHECK(p4k_table_find(filled, known[i].record)->slot == i);
+	p4k_table_destroy(filled);
+
+	memcpy(records + n_known * bytes, records, bytes);
+	program.n_const_entries = n_known + 1;
+	program.size = n_known + 1;
+	CHECK(n_known == 0 || p4k_table_create(&program, &reclaimer, &filled) == -EEXIST);
+
+	program.n_const_entries = n_known < 3 ? n_known : 3;
+	do {
+		failing = true;
+		ret = p4k_table_create(&program, &reclaimer, &filled);
+		failing = false;
+		CHECK(ret == 0 || ret == -ENOMEM);
+	} while (ret != 0);
+	p4k_table_destroy(filled);
+	free(records);
+}
+
+/* A table without a key has nothing but its default. */
+static void
+check_keyless(void)
+{
+	const struct p4k_table_spec keyless = {
+		.kind = P4K_EXACT,
+		.data_bytes = DATA_BYTES,
+		.default_action = DEFAULT_ACTION,
+		.default_data = spec.default_data,
+	};
+	const struct p4k_reclaimer reclaimer = {retire, flush, NULL, NULL};
+	const uint8_t record[MAX_RECORD] = {0};
+	struct p4k_table *only = NULL;
+
+	CHECK(p4k_table_create(&keyless, &reclaimer, &only) == 0);
+	CHECK(p4k_default(only)->action == DEFAULT_ACTION && p4k_default(only)->slot == 0);
+	CHECK(p4k_table_insert(only, record) == -ENOSPC);
+	p4k_table_destroy(only);
+	p4k_table_destroy(NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -373,6 +431,8 @@ main(int argc, char **argv)
 			check_all();
 	}
 	check_all();
+	check_const_entries();
+	check_keyless();
 	p4k_table_destroy(table);
 	free(known);
 	free(slot_held);
