@@ -122,8 +122,9 @@ make_passing(uint8_t *record, uint64_t *seed)
 	for (unsigned int i = 0; i < 3; i++)
 		record[below(seed, 5)] ^= (uint8_t)(1u << below(seed, 8));
 	record[5] = (uint8_t)below(seed, 0x42);
+	/* Seldom better than what stays: what hides it would hide its loss as well. */
 	set_identity(record, below(seed, 8 * KEY_BYTES + 1), 8 + below(seed, 33),
-		     below(seed, 40) * 7);
+		     below(seed, below(seed, 64) == 0 ? 280 : 50));
 	finish_record(record, seed);
 }
 
