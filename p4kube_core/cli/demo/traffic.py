@@ -20,6 +20,7 @@ from p4kube_core.cli.demo.hosts import Host
 PATIENCE_S: Final = 1.0  # without an answer for so long, something does not pass
 BULK_TIMEOUT_S: Final = 30.0
 _NUMBER: Final = struct.Struct("!Q")
+_SO_RCVBUFFORCE: Final = 33  # of Linux; the socket module does not name it
 
 
 @final
@@ -102,6 +103,7 @@ def tcp(source: Host, address: str, port: int, size_bytes: int) -> Outcome:
 def udp_echo(host: Host, address: str, port: int) -> Iterator[None]:
     """Answer every datagram with itself."""
     server = host.socket(socket.SOCK_DGRAM)
+    _make_patient(server)
     server.bind((address, port))
     ended = threading.Event()
 
@@ -120,6 +122,12 @@ def udp_echo(host: Host, address: str, port: int) -> Iterator[None]:
         ended.set()
         thread.join(PATIENCE_S)
         server.close()
+
+
+def _make_patient(one: socket.socket) -> None:
+    """Have the kernel keep what comes while a busy machine does not let us read."""
+    with suppress(OSError):
+        one.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 8 << 20)
 
 
 def udp(source: Host, address: str, port: int, count: int = 3) -> Outcome:
@@ -141,6 +149,7 @@ class Stream:
 
     def __init__(self, source: Host, address: str, port: int, interval_s: float = 0.001) -> None:
         self._socket = source.socket(socket.SOCK_DGRAM)
+        _make_patient(self._socket)
         self._socket.connect((address, port))
         self._interval_s = interval_s
         self._ended = threading.Event()
