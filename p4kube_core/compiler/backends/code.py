@@ -81,6 +81,14 @@ class Code:
             self._lines.append(_OWN_LINE)
             self._place = None
 
+    def mark(self) -> int:
+        """This place, for `insert`; nothing may be inserted before it meanwhile."""
+        self.own()
+        return len(self._lines)
+
+    def insert(self, mark: int, *lines: str) -> None:
+        self._lines[mark:mark] = lines
+
     def text(self) -> str:
         numbered = (
             f'#line {number} "{OWN_FILE}"' if line == _OWN_LINE else line

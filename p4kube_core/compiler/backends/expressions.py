@@ -7,11 +7,12 @@ their width, signed ones are extended by their sign. Every rule here keeps that.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never, final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import places, values
+from p4kube_core.compiler.backends import places, values, walk
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import types
 
@@ -71,11 +72,33 @@ def cast(c_type: str, text: Text) -> Text:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a number stands in the packet: `at` is C's address of its header, which is zeros if the
+    header is not there.
+    """
+
+    at: str
+    offset_bits: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """A number that is read from the packet, since no statement writes it."""
+
+    source: Source
+    reader: str  # the function that reads it
+    type: types.Scalar
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Printer:
     """Prints the expressions of one program."""
 
     storage: places.Storage
     length: str  # what PacketLength is in C
+    steady: Mapping[str, Steady]  # by path
 
     def show(self, e: ex.Expression) -> str:
         """Not an operand of anything."""
@@ -127,7 +150,19 @@ class Printer:
     def spot(self, place: ex.Place) -> places.Spot:
         return self.storage.spot(place, self.operand)
 
+    def source(self, e: ex.Expression) -> Source | None:
+        """Where the number stands in the packet, if it does."""
+        steady = self._steady(e)
+        return None if steady is None else steady.source
+
+    def _steady(self, e: ex.Expression) -> Steady | None:
+        # An index would make it one of several headers; those are never steady.
+        return self.steady.get(walk.path_of(e)) if isinstance(e, ex.Member) else None
+
     def _place(self, place: ex.Place) -> Text:
+        steady = self._steady(place)
+        if steady is not None:
+            return _call(steady.reader, steady.source.at)
         spot = self.spot(place)
         if spot.apart or not isinstance(place.type, types.Bits | types.Bool):
             raise errors.InvariantViolated(f"a {place.type} stands where a number is wanted")

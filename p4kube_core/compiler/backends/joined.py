@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from p4kube_core.compiler.backends import expressions, values
+from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import types
 
 
@@ -18,6 +19,7 @@ class Leaf:
     text: expressions.Text
     type: types.Scalar
     offset_bits: int
+    source: expressions.Source | None = None  # where the same bits stand in the packet
 
     @property
     def width_bits(self) -> int:
@@ -28,22 +30,65 @@ class Leaf:
         return self.offset_bits + self.width_bits
 
 
+def leaf(printer: expressions.Printer, e: ex.Expression, offset_bits: int) -> Leaf:
+    return Leaf(printer.text(e), expressions.scalar(e.type), offset_bits, printer.source(e))
+
+
 def joined(parts: Sequence[tuple[expressions.Text, types.Scalar]]) -> tuple[Leaf, ...]:
     """The values one behind the other, without gaps."""
     leaves: list[Leaf] = []
     offset = 0
     for text, of in parts:
-        leaf = Leaf(text, of, offset)
-        leaves.append(leaf)
-        offset = leaf.end_bits
+        leaves.append(Leaf(text, of, offset))
+        offset = leaves[-1].end_bits
     return tuple(leaves)
+
+
+def merged(leaves: Sequence[Leaf], most_bits: int) -> tuple[Leaf, ...]:
+    """Values that stand in the packet as they are joined become one, where it is of whole bytes."""
+    result: list[Leaf] = []
+    position = 0
+    while position < len(leaves):
+        count = _run(leaves[position:], most_bits)
+        result.append(_from_packet(leaves[position : position + count]))
+        position += count
+    return tuple(result)
+
+
+def _run(leaves: Sequence[Leaf], most_bits: int) -> int:
+    """How many of the first values stand together in the packet; one if it stands alone."""
+    first, best = leaves[0], 1
+    if first.source is None or first.source.offset_bits % 8:
+        return best
+    end = first.end_bits
+    for count, leaf in enumerate(leaves[1:], start=2):
+        distance = leaf.offset_bits - first.offset_bits
+        wanted = expressions.Source(first.source.at, first.source.offset_bits + distance)
+        if leaf.offset_bits != end or leaf.source != wanted or distance >= most_bits:
+            break
+        end = leaf.end_bits
+        size = end - first.offset_bits
+        if size % 8 == 0 and size <= most_bits:
+            best = count
+    return best
+
+
+def _from_packet(leaves: Sequence[Leaf]) -> Leaf:
+    first = leaves[0]
+    if len(leaves) == 1 or first.source is None:
+        return first
+    size = leaves[-1].end_bits - first.offset_bits
+    offset = first.source.offset_bits // 8
+    at = f"{first.source.at} + {offset}" if offset else first.source.at
+    text = expressions.Text(f"p4k_load({at}, {size // 8})")
+    return Leaf(text, types.Bits(size), first.offset_bits)
 
 
 def word(leaves: Sequence[Leaf], start_bits: int, size_bits: int) -> expressions.Text:
     """The bits from start on, at most 64, right-aligned in a uint64_t; zero where no value is."""
     end = start_bits + size_bits
-    inside = [le for le in leaves if le.offset_bits < end and le.end_bits > start_bits]
-    terms = [_term(leaf, start_bits, end) for leaf in inside]
+    inside = [x for x in leaves if x.offset_bits < end and x.end_bits > start_bits]
+    terms = [_term(x, start_bits, end) for x in inside]
     if not terms:
         return expressions.Text("0")
     if len(terms) == 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from p4kube_core.compiler.backends import expressions, places
+from p4kube_core.compiler.backends import expressions, walk
 from p4kube_core.compiler.backends.dpdk import inplace, statements, wire
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
@@ -24,12 +24,12 @@ def write(unit: Unit) -> None:
     """`deparse(s)`: false if there is no room for the headers; then nothing has been written."""
     control = unit.program.control(ir.Role.DEPARSER)
     unit.code.function("P4K_INLINE bool deparse(struct state *s)", f"deparser {control.name}")
-    plan = inplace.plan(unit)
-    mentioned = places.mentioned_in(control.body if plan is None else plan.needed())
+    plan = unit.in_place
+    mentioned = walk.mentioned_in(control.body if plan is None else plan.needed())
     statements.declare(unit, control.variables, mentioned)
     if plan is not None:
         _in_place(unit, plan)
-    elif all(isinstance(s, _PURE) for s in places.st_walk(control.body)):
+    elif all(isinstance(s, _PURE) for s in walk.st_walk(control.body)):
         _in_two_passes(unit, control)
     else:
         _through_buffer(unit, control)
@@ -133,7 +133,7 @@ def _append(unit: Unit, emit: st.Emit) -> None:
 
 def _through_buffer(unit: Unit, control: ir.Control) -> None:
     code = unit.code
-    emits = [s for s in places.st_walk(control.body) if isinstance(s, st.Emit)]
+    emits = [s for s in walk.st_walk(control.body) if isinstance(s, st.Emit)]
     most = sum(wire.size_bytes(e.header.type) for e in emits)
     code.line(f"uint8_t buffer[{max(most, 1)}];")
     code.line("uint8_t *at = buffer;")

@@ -24,7 +24,10 @@ SUPPORTED: Final = frozenset({st.HashAlgorithm.CSUM16, st.HashAlgorithm.IDENTITY
 
 def write(unit: Unit, of: st.Hash, store: _Store) -> None:
     """Compute the hash and give its result to `store`."""
-    leaves = joined.joined([(unit.printer.text(e), expressions.scalar(e.type)) for e in of.data])
+    leaves: tuple[joined.Leaf, ...] = ()
+    for e in of.data:
+        leaves = (*leaves, joined.leaf(unit.printer, e, _total_bits(leaves)))
+    leaves = joined.merged(leaves, 32)
     result = of.result.type
     assert isinstance(result, types.Bits)
     unit.code.open()

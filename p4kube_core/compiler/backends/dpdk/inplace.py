@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
-from p4kube_core.compiler.backends import places
-from p4kube_core.compiler.backends.dpdk import graph, unit
+from p4kube_core.compiler.backends import walk
+from p4kube_core.compiler.backends.dpdk import graph
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -17,6 +17,8 @@ from p4kube_core.compiler.ir import types
 @final
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """Headers stay; what is not written of them can be read from the packet at any time."""
+
     emits: tuple[st.Emit, ...]  # in order
     written: frozenset[str]  # paths of the numbers that some statement writes
 
@@ -27,23 +29,22 @@ class Plan:
 
     def changed(self, emit: st.Emit) -> frozenset[str]:
         """Paths, below the header, of its members that some statement writes."""
-        base = f"{places.path_of(emit.header)}."
+        base = f"{walk.path_of(emit.header)}."
         return frozenset(p.removeprefix(base) for p in self.written if p.startswith(base))
 
 
-def plan(of: unit.Unit) -> Plan | None:
+def plan(program: ir.Program) -> Plan | None:
     """The plan, or None if a header can come, go, move or be left out.
 
     It holds if the deparser emits each header once and unconditionally, the parser takes from the
     packet only what is emitted and in that order on every path, and nothing else makes a header
     valid, invalid or another.
     """
-    program = of.program
     deparser = program.control(ir.Role.DEPARSER)
     emits = tuple(s for s in deparser.body if isinstance(s, st.Emit))
     if len(emits) != len(deparser.body):
         return None
-    order = {places.path_of(e.header): number for number, e in enumerate(emits)}
+    order = {walk.path_of(e.header): number for number, e in enumerate(emits)}
     if len(order) != len(emits) or any(_indexed(e.header) for e in emits):
         return None
     if not _extracted_in_order(program.parser, order):
@@ -53,7 +54,7 @@ def plan(of: unit.Unit) -> Plan | None:
         if isinstance(statement, st.Extract | st.Emit):
             continue
         for place in st.writes(statement):
-            path = places.path_of(place)
+            path = walk.path_of(place)
             if isinstance(place.type, types.Bits | types.Bool):
                 written.add(path)
             elif _touches(path, order):
@@ -62,12 +63,12 @@ def plan(of: unit.Unit) -> Plan | None:
 
 
 def _statements(program: ir.Program) -> Iterator[st.Statement]:
-    for body in unit.bodies(program):
-        yield from places.st_walk(body)
+    for body in walk.bodies(program):
+        yield from walk.st_walk(body)
 
 
 def _indexed(place: ex.Place) -> bool:
-    return any(isinstance(e, ex.Index) for e in places.ex_walk(place))
+    return any(isinstance(e, ex.Index) for e in walk.ex_walk(place))
 
 
 def _touches(path: str, order: dict[str, int]) -> bool:
@@ -88,12 +89,12 @@ def _extracted_in_order(of: ir.Parser, order: dict[str, int]) -> bool:
         name = work.pop()
         state = states[name]
         last = latest[name]
-        for statement in places.st_walk(state.body):
+        for statement in walk.st_walk(state.body):
             if isinstance(statement, st.Advance | st.Loop):
                 return False
             if not isinstance(statement, st.Extract):
                 continue
-            number = order.get(places.path_of(statement.header))
+            number = order.get(walk.path_of(statement.header))
             if number is None or number <= last or _indexed(statement.header):
                 return False
             last = number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import layout, places, values
+from p4kube_core.compiler.backends import layout, values, walk
 from p4kube_core.compiler.backends.dpdk import hashes, unit
 from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics
 from p4kube_core.compiler.frontend.source import Span
@@ -34,16 +34,16 @@ def check(program: ir.Program) -> None:
             f"target dpdk takes architecture v1model, found {program.architecture}",
             program.span,
         )
-    for variable in unit.variables(program):
+    for variable in walk.variables(program):
         _check_type(found, variable.type, variable.name, variable.span)
     for table in program.tables:
         _check_table(found, table)
     for counter in program.counters:
         _check_bound(found, "cells", counter.name, counter.size, MOST_COUNTER_CELLS, counter.span)
-    for body in unit.bodies(program):
-        for statement in places.st_walk(body):
+    for body in walk.bodies(program):
+        for statement in walk.st_walk(body):
             _check_statement(found, statement)
-    for statement in places.st_walk(program.control(ir.Role.DEPARSER).body):
+    for statement in walk.st_walk(program.control(ir.Role.DEPARSER).body):
         if isinstance(statement, st.Loop | st.ApplyTable):
             found.error("P4K0506", "a loop or table in a deparser", statement.span)
     if found.has_errors:
@@ -106,7 +106,7 @@ def _check_table(found: Diagnostics, table: ir.Table) -> None:
 
 def _check_values(found: Diagnostics, of: st.Statement) -> None:
     for top in (*st.reads(of), *st.writes(of)):
-        for e in places.ex_walk(top):
+        for e in walk.ex_walk(top):
             if isinstance(e.type, types.Bits) and e.type.width > values.WIDEST_BITS:
                 found.error(
                     "P4K0502",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import places, values
+from p4kube_core.compiler.backends import values, walk
 from p4kube_core.compiler.backends.dpdk import graph, statements
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
@@ -39,10 +39,10 @@ def write(unit: Unit) -> None:
 def _mentioned(parser: ir.Parser) -> set[str]:
     found: set[str] = set()
     for state in parser.states:
-        found |= places.mentioned_in(state.body)
+        found |= walk.mentioned_in(state.body)
         if isinstance(state.transition, ir.Select):
             for subject in state.transition.subjects:
-                found.update(places.mentioned_by(subject))
+                found.update(walk.mentioned_by(subject))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from p4kube_core.compiler.backends import places
+from p4kube_core.compiler.backends import values, walk
 from p4kube_core.compiler.backends.dpdk import (
     deparser,
     descriptors,
@@ -35,6 +35,7 @@ def write(of: unit.Unit) -> str:
     _head(of)
     _state(of)
     _wire(of)
+    before_readers = of.code.mark()
     parser.write(of)
     tables.write(of)
     for control in of.program.controls:
@@ -44,6 +45,7 @@ def write(of: unit.Unit) -> str:
     _packet(of)
     _process(of)
     descriptors.write(of)
+    _readers(of, before_readers)
     return of.code.text()
 
 
@@ -64,7 +66,7 @@ def _head(of: unit.Unit) -> None:
 
 def _state(of: unit.Unit) -> None:
     code, program = of.code, of.program
-    for lines in of.c_types.definitions([v.type for v in unit.variables(program)]):
+    for lines in of.c_types.definitions([v.type for v in walk.variables(program)]):
         code.line()
         code.lines(*lines)
     cells = [cell for v in program.variables for cell in of.storage.cells(v)]
@@ -93,15 +95,22 @@ def _state(of: unit.Unit) -> None:
         if cell.path not in of.storage.arrays:
             width = f" /* {cell.type} */" if isinstance(cell.type, types.Bits) else ""
             code.line(f"\t{of.c_types.of(cell.type)} {cell.text};{width}")
+    for path, head in of.heads.items():
+        code.line(f"\tconst uint8_t *{head}; /* where {path} was found, or zeros */")
     code.line("};")
+    if of.in_place is not None and of.heads:
+        largest = max(wire.size_bytes(emit.header.type) for emit in of.in_place.emits)
+        code.line()
+        code.line("/* What is read where a header is not there. */")
+        code.line(f"static const uint8_t nothing[{largest}];")
 
 
 def _wire(of: unit.Unit) -> None:
     """The functions that move headers, for those that are moved."""
     loaded: dict[str, types.Header] = {}
     stored: dict[str, types.Header] = {}
-    for body in unit.bodies(of.program):
-        for statement in places.st_walk(body):
+    for body in walk.bodies(of.program):
+        for statement in walk.st_walk(body):
             match statement:
                 case st.Extract(header=place) | st.Lookahead(target=place):
                     if isinstance(place.type, types.Header):
@@ -117,13 +126,33 @@ def _wire(of: unit.Unit) -> None:
         wire.store_function(of, header)
 
 
+def _readers(of: unit.Unit, mark: int) -> None:
+    """The functions that read single numbers from the packet, where something calls them."""
+    text = of.code.text()
+    written: set[str] = set()
+    for steady in of.printer.steady.values():
+        name = steady.reader
+        if name in written or f"{name}(" not in text:
+            continue
+        written.add(name)
+        value = wire.load_leaf(steady.type, steady.source.offset_bits, "at")
+        of.code.insert(
+            mark,
+            "",
+            f"P4K_INLINE {values.c_type(steady.type)} {name}(const uint8_t *at)",
+            "{",
+            f"\treturn {value};",
+            "}",
+        )
+
+
 def _control(of: unit.Unit, control: ir.Control) -> None:
     code = of.code
     code.function(
         f"P4K_INLINE void {of.function('block', control.role)}(struct state *s)",
         f"{control.role} {control.name}",
     )
-    statements.declare(of, control.variables, places.mentioned_in(control.body))
+    statements.declare(of, control.variables, walk.mentioned_in(control.body))
     statements.Writer(of, "return;", "return;").body(control.body)
     code.close()
 
@@ -155,6 +184,8 @@ def _packet(of: unit.Unit) -> None:
     code.line("\t.length = packet->length,")
     if of.storage.arrays:
         code.line("\t.arrays = &arrays,")
+    for head in of.heads.values():
+        code.line(f"\t.{head} = nothing,")
     code.line("};")
     code.line("struct state *const s = &state;")
     code.line()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import assert_never, final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import expressions, places, values
+from p4kube_core.compiler.backends import expressions, places, values, walk
 from p4kube_core.compiler.backends.dpdk import hashes, wire
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
@@ -328,6 +328,9 @@ class Writer:
         self._require(str(size))
         load = self.unit.function("load", header.name)
         self._guarded(self.unit.printer.spot(of.header), f"{load}(&{{}}, cursor.at);")
+        head = self.unit.heads.get(walk.path_of(of.header))
+        if head is not None:
+            self.unit.code.line(f"s->{head} = cursor.at;")
         self.unit.code.line(f"cursor.at += {size};")
 
     def _advance(self, of: st.Advance) -> None:
@@ -382,7 +385,7 @@ def declare(unit: Unit, variables: tuple[ir.Variable, ...], mentioned: set[str])
     """Local variables of a function, zero at first; those that nothing mentions are left out."""
     for variable in variables:
         for cell in unit.storage.cells(variable):
-            if not places.is_mentioned(cell.path, mentioned):
+            if not walk.is_mentioned(cell.path, mentioned):
                 continue
             zero = "0"
             if isinstance(cell.type, types.Bool):

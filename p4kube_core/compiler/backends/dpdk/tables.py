@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p4kube_core.compiler.backends import expressions, joined, layout, places, values
+from p4kube_core.compiler.backends import joined, layout, values, walk
 from p4kube_core.compiler.backends.dpdk import statements, wire
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import program as ir
@@ -19,7 +19,7 @@ def write(unit: Unit) -> None:
     numbered = {
         statement.table
         for control in unit.program.controls
-        for statement in places.st_walk(control.body)
+        for statement in walk.st_walk(control.body)
         if isinstance(statement, st.ApplyTable) and statement.action_run is not None
     }
     for table in unit.layout.tables:
@@ -36,7 +36,7 @@ def _action(unit: Unit, of: layout.ActionLayout) -> None:
     head = f"P4K_INLINE {'bool' if exits else 'void'} {unit.function('action', action.name)}"
     parameters = "struct state *s, const struct p4k_entry *entry"
     code.function(f"{head}({parameters})", f"action {action.control_name}")
-    mentioned = places.mentioned_in(action.body)
+    mentioned = walk.mentioned_in(action.body)
     for field, parameter in zip(of.fields, action.parameters, strict=True):
         if parameter.name in mentioned:
             _parameter(unit, field, parameter)
@@ -64,14 +64,14 @@ def _find(unit: Unit, of: layout.TableLayout) -> None:
         f"table {of.table.name}: {', '.join(f.name for f in of.fields)}",
     )
     code.at(of.table.span)
-    leaves = [
-        joined.Leaf(
-            printer.text(of.table.keys[f.index].expression),
-            expressions.scalar(of.table.keys[f.index].expression.type),
-            f.offset_bytes * 8 + f.pad_bits,
-        )
-        for f in of.fields
-    ]
+    keys = (of.table.keys[f.index].expression for f in of.fields)
+    leaves = joined.merged(
+        [
+            joined.leaf(printer, key, f.offset_bytes * 8 + f.pad_bits)
+            for key, f in zip(keys, of.fields, strict=True)
+        ],
+        64,
+    )
     code.line(f"const uint64_t key[{of.key_words}] = {{")
     for word in range(of.key_words):
         code.line(f"\tp4k_word({joined.word(leaves, word * 64, 64).c}),")
@@ -117,6 +117,9 @@ def _run(unit: Unit, of: layout.TableLayout) -> None:
     code.line("switch (entry->action) {")
     for action in actions:
         code.line(f"case {unit.layout.action(action).index}:")
+        if action == actions[-1]:
+            # No other comes; without it the compiler would keep a way on which nothing happens.
+            code.line("default:")
         call = f"{unit.function('action', action)}(s, entry);"
         if action in unit.exiting:
             code.line(f"\treturn {call}")

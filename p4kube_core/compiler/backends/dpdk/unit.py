@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import code, expressions, layout, names, places
-from p4kube_core.compiler.backends.dpdk import graph
+from p4kube_core.compiler.backends import code, expressions, layout, names, places, walk
+from p4kube_core.compiler.backends.dpdk import graph, inplace
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -31,6 +31,8 @@ class Unit:
     labels: names.Names
     functions: names.Names  # by kind and name: `action ingress.allow`
     code: code.Code
+    in_place: inplace.Plan | None  # None: headers may move
+    heads: Mapping[str, str]  # by header that stays: the state's member that says where it is
     exiting: frozenset[str]  # actions that can end the control that applies their table
 
     def function(self, kind: str, name: str) -> str:
@@ -67,55 +69,72 @@ def _without_first_clears(program: ir.Program) -> ir.Program:
     return dataclasses.replace(program, parser=dataclasses.replace(program.parser, states=states))
 
 
-def variables(program: ir.Program) -> list[ir.Variable]:
-    """Every variable of the program, wherever it is declared."""
-    found = [*program.variables, *program.parser.variables]
-    for control in program.controls:
-        found += control.variables
-    for action in program.actions:
-        found += action.variables
-    return found
-
-
-def bodies(program: ir.Program) -> list[st.Body]:
-    """Every body of the program: states, controls, actions."""
-    return [
-        *(state.body for state in program.parser.states),
-        *(control.body for control in program.controls),
-        *(action.body for action in program.actions),
-    ]
-
-
 def multicasts(program: ir.Program) -> Iterator[st.Assign]:
     """Statements that may send the packet to a multicast group; group 0 is none."""
     path = f"{program.metadata}.mcast_grp"
-    for body in bodies(program):
-        for statement in places.st_walk(body):
-            if isinstance(statement, st.Assign) and places.path_of(statement.target) == path:
+    for body in walk.bodies(program):
+        for statement in walk.st_walk(body):
+            if isinstance(statement, st.Assign) and walk.path_of(statement.target) == path:
                 value = statement.value
                 if not (isinstance(value, ex.Const) and value.value == 0):
                     yield statement
+
+
+def _heads(plan: inplace.Plan | None) -> dict[str, str]:
+    """By header that stays where it is: the state's member that says where that is."""
+    if plan is None:
+        return {}
+    given = names.Names(made=True)
+    paths = [walk.path_of(emit.header) for emit in plan.emits]
+    return {path: given[f"at {path}"] for path in paths}
+
+
+def _steady(
+    plan: inplace.Plan | None, heads: Mapping[str, str], functions: names.Names
+) -> dict[str, expressions.Steady]:
+    """Numbers of headers that stay where they are, and that no statement writes."""
+    if plan is None:
+        return {}
+    found: dict[str, expressions.Steady] = {}
+    for emit in plan.emits:
+        header = emit.header.type
+        assert isinstance(header, types.Header)
+        base = walk.path_of(emit.header)
+        offset = 0
+        for m in header.members:
+            path = f"{base}.{m.name}"
+            if isinstance(m.type, types.Bits | types.Bool) and path not in plan.written:
+                source = expressions.Source(f"s->{heads[base]}", offset)
+                reader = functions[f"read {header.name}.{m.name}"]
+                found[path] = expressions.Steady(source, reader, m.type)
+            offset += types.width_bits(m.type)
+    return found
 
 
 def make(program: ir.Program) -> Unit:
     program = _without_first_clears(program)
     c_types = places.CTypes()
     shared = frozenset(v.name for v in program.variables)
-    indexed = places.indexed_at_run_time(bodies(program))
-    arrays = frozenset(places.path_of(p) for p in indexed if ex.root(p).name in shared)
+    indexed = walk.indexed_at_run_time(walk.bodies(program))
+    arrays = frozenset(walk.path_of(p) for p in indexed if ex.root(p).name in shared)
     storage = places.Storage(c_types, shared, arrays)
+    in_place = inplace.plan(program)
+    functions = names.Names(made=True)
+    heads = _heads(in_place)
     return Unit(
         program=program,
         layout=layout.lay_out(program),
         c_types=c_types,
         storage=storage,
-        printer=expressions.Printer(storage, length="s->length"),
+        printer=expressions.Printer(storage, "s->length", _steady(in_place, heads, functions)),
         labels=names.Names(),
-        functions=names.Names(made=True),
+        functions=functions,
+        in_place=in_place,
+        heads=heads,
         code=code.Code(),
         exiting=frozenset(
             action.name
             for action in program.actions
-            if any(isinstance(s, st.Exit) for s in places.st_walk(action.body))
+            if any(isinstance(s, st.Exit) for s in walk.st_walk(action.body))
         ),
     )
