@@ -31,8 +31,8 @@ def lower(
         message = "the program has no package `main`, so there is nothing to run"
         found.error(refusal.NO_MAIN, message, checked.program.span)
         return None
-    if main.method != v1model.PACKAGE:
-        message = f"wanted a package of v1model (V1Switch), found {main.method!r}"
+    if main.method != v1model.PACKAGE or not _is_ours(main):
+        message = f"wanted the package V1Switch of <v1model.p4>, found a {main.method!r}"
         found.error(refusal.UNKNOWN_ARCHITECTURE, message, checked.main.span)
         return None
     build = Build(checked, found, v1model.extern_call)
@@ -43,6 +43,11 @@ def lower(
     except refusal.Refused as e:
         found.error(e.code, e.message, e.span, e.hint)
         return None
+
+
+def _is_ours(main: Call) -> bool:
+    """The package is our declaration of it, not another one of the same name."""
+    return main.callee is not None and main.callee.span.source.is_system
 
 
 def _sites(checked: Checked) -> dict[AnyDeclaration, int]:
