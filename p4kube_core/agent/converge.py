@@ -57,13 +57,13 @@ async def converge(control: Control, record: DeviceRecord, objects: Path) -> tup
         DataplaneLost: the data plane ended.
     """
     problems: list[str] = []
-    observed = await observe(control)
-    try:
-        await converge_ports(control, record, observed)
-    except DataplaneRefused as e:
-        problems.append(e.message)
     store = record.committed
     try:
+        observed = await observe(control)
+        try:
+            await converge_ports(control, record, observed)
+        except DataplaneRefused as e:
+            problems.append(e.message)
         if store is None:
             if record.device_id in observed.devices:
                 await control.call("device_remove", id=record.device_id)
@@ -107,6 +107,19 @@ async def remove(control: Control, device_id: int) -> None:
         await control.call("device_remove", id=device_id)
     for name in observed.ports:
         if name.startswith(f"{device_id}."):
+            await control.call("port_remove", name=name)
+
+
+async def remove_strangers(control: Control, known: set[int]) -> None:
+    """Take devices off that are not known, and ports that are named after such devices."""
+    observed = await observe(control)
+    for device_id in observed.devices:
+        if device_id not in known:
+            log.info("removed a device that no journal tells of: device=%d", device_id)
+            await control.call("device_remove", id=device_id)
+    for name in observed.ports:
+        owner = name.partition(".")[0]
+        if owner.isdecimal() and int(owner) not in known:
             await control.call("port_remove", name=name)
 
 

@@ -48,6 +48,8 @@ _CODES: Final = {
     "invalid": INVALID_ARGUMENT,
 }
 _Request = protos.p4runtime.SetForwardingPipelineConfigRequest
+PROBE_ID: Final = 1 << 62
+"""Added to a device's id it names the device that a program is tried on; no client may have it."""
 _ATTEMPTS: Final = 3
 _RETURN_TIMEOUT_S: Final = 10.0  # a write waits so long for a data plane that is starting again
 
@@ -95,8 +97,6 @@ class Device:
         """
         try:
             self._journal.append(body)
-            if self._journal.wants_compaction:
-                self._journal.rewrite(record.snapshot(self.record))
         except OSError as e:
             log.exception("journal cannot be written: device=%d", self.record.device_id)
             raise Refusal(INTERNAL, f"the journal cannot be written: {e.strerror}") from e
@@ -156,7 +156,19 @@ class Device:
 
     async def _locked(self, work: Coroutine[Any, Any, T]) -> T:
         async with self.lock:
-            return await work
+            try:
+                return await work
+            finally:
+                self._compact()
+
+    def _compact(self) -> None:
+        """Rewrite the journal where that pays; only while record and journal say the same."""
+        if not self._journal.wants_compaction:
+            return
+        try:
+            self._journal.rewrite(record.snapshot(self.record))
+        except OSError:
+            log.exception("journal was not rewritten: device=%d", self.record.device_id)
 
     async def _write(self, request: Any) -> dict[int, Refusal]:
         store = self.record.current
@@ -250,8 +262,9 @@ class Device:
         loaded = pipeline.load(config)
         match action:
             case _Request.VERIFY:
-                return
+                await self._try(Store(loaded))
             case _Request.VERIFY_AND_SAVE:
+                await self._try(Store(loaded))
                 self.keep(record.pipeline_item(Slot.SAVED, loaded.config))
                 self.record.saved = Store(loaded)
             case _Request.VERIFY_AND_COMMIT:
@@ -286,6 +299,20 @@ class Device:
             body += record.table_frames(Slot.COMMITTED, table, brought)
         self._committed(store, b"".join(body))
 
+    async def _try(self, store: Store) -> None:
+        """Have the data plane load a program beside the one that runs, and drop it again."""
+        control = await self._control()
+        probe = DeviceRecord(PROBE_ID + self.record.device_id, "probe")
+        try:
+            await converge.load_program(control, probe, store, True, self._objects)
+        except DataplaneRefused as e:
+            raise _refused_program(e) from e
+        except DataplaneLost as e:
+            raise _lost_with_program(e) from e
+        finally:
+            with contextlib.suppress(DataplaneRefused, DataplaneLost):
+                await control.call("device_remove", id=probe.device_id)
+
     async def _realise(self, store: Store) -> None:
         """Have the data plane run a pipeline with its entries; the record still says the old one.
 
@@ -301,13 +328,9 @@ class Device:
             for table in store.tables.values():
                 await converge.converge_table(control, device_id, table)
         except DataplaneRefused as e:
-            raise Refusal(
-                INVALID_ARGUMENT, f"the data plane refused the program: {e.message}"
-            ) from e
+            raise _refused_program(e) from e
         except DataplaneLost as e:
-            raise Refusal(
-                UNAVAILABLE, f"the data plane ended while loading the program: {e}"
-            ) from e
+            raise _lost_with_program(e) from e
         self.problems = tuple(problems)
 
     def _committed(self, store: Store, body: bytes) -> None:
@@ -393,6 +416,14 @@ def _positions(step: Step) -> list[int]:
 
 async def _answer(future: asyncio.Future[Any]) -> Any:
     return await future
+
+
+def _refused_program(why: DataplaneRefused) -> Refusal:
+    return Refusal(INVALID_ARGUMENT, f"the data plane refused the program: {why.message}")
+
+
+def _lost_with_program(why: DataplaneLost) -> Refusal:
+    return Refusal(UNAVAILABLE, f"the data plane ended while loading the program: {why}")
 
 
 def _refusal(why: DataplaneRefused) -> Refusal:

@@ -103,4 +103,5 @@ class Journal:
 
     def remove(self) -> None:
         self.close()
+        self._size = 0
         self._path.unlink(missing_ok=True)

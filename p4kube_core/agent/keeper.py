@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -65,6 +66,9 @@ class Keeper:
             if time.monotonic() - since > _STEADY_S:
                 failures = 0
             log.error("data plane is gone: pid=%s", self.hello.get("pid"))
+            # What DPDK keeps there it removes itself, but not when it is killed.
+            leftover = self._settings.state / "dpdk" / f"p4kube-{self.hello.get('pid')}"
+            shutil.rmtree(leftover, ignore_errors=True)
             while True:
                 await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
                 failures += 1
@@ -206,9 +210,10 @@ class Keeper:
     async def _end(self, pid: int) -> None:
         for number, patience_s in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
             deadline = time.monotonic() + patience_s
-            while self._is_there(pid) and time.monotonic() < deadline:
+            if self._is_there(pid):
                 _signal(pid, number)
-                await asyncio.sleep(0.02)
+            while self._is_there(pid) and time.monotonic() < deadline:
+                await asyncio.sleep(_POLL_S)
 
     def _is_there(self, pid: int) -> bool:
         if self._process is not None and self._process.pid == pid:

@@ -127,7 +127,10 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
             await server.start()
         served = True
         log.info("serving: state=%s listen=%s", wanted.state, wanted.listen)
-        await stopping.wait()
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait((stopped, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not stopped.done():
+            watch.result()  # raises: without its keeper the agent is of no use
         watch.cancel()
     finally:
         await asyncio.gather(*(server.stop(_GRACE_S) for server in servers))

@@ -8,8 +8,9 @@ import logging
 from pathlib import Path
 from typing import Final, final
 
-from p4kube_core.agent import record
-from p4kube_core.agent.device import Device
+from p4kube_core.agent import converge, record
+from p4kube_core.agent.control import DataplaneLost, DataplaneRefused
+from p4kube_core.agent.device import PROBE_ID, Device
 from p4kube_core.agent.journal import Journal
 from p4kube_core.agent.keeper import Keeper
 from p4kube_core.agent.record import DeviceRecord, PortWish
@@ -18,7 +19,7 @@ from p4kube_core.agent.settings import Settings
 
 log = logging.getLogger(__name__)
 
-MAX_DEVICE_ID: Final = (1 << 63) - 1
+MAX_DEVICE_ID: Final = PROBE_ID - 1
 _SUFFIX: Final = ".journal"
 
 
@@ -65,7 +66,14 @@ class Node:
             self.devices[held.device_id] = self._device(held, journal)
 
     async def bring_up(self) -> None:
-        """Bring the data plane to what the devices say, each by itself; take strangers off."""
+        """Bring the data plane to what the devices say, each by itself; take strangers off.
+
+        A stranger is what an agent that was killed had put on the data plane, but not in a journal.
+        """
+        try:
+            await converge.remove_strangers(await self.keeper.control(), set(self.devices))
+        except (DataplaneLost, DataplaneRefused) as e:
+            log.warning("strangers may be left on the data plane: %s", e)
         await asyncio.gather(*(device.bring_up() for device in self.devices.values()))
 
     async def put(self, device_id: int, name: str, ports: tuple[PortWish, ...]) -> None:
@@ -75,7 +83,9 @@ class Node:
             Refusal: of a port, or of the request itself.
         """
         if not 1 <= device_id <= MAX_DEVICE_ID:
-            raise Refusal(INVALID_ARGUMENT, f"want a device id from 1, got {device_id}")
+            raise Refusal(
+                INVALID_ARGUMENT, f"want a device id from 1 to {MAX_DEVICE_ID}, got {device_id}"
+            )
         numbers = [port.port for port in ports]
         twice = {number for number in numbers if numbers.count(number) > 1}
         if twice:

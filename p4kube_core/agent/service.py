@@ -22,6 +22,7 @@ from p4kube_core.agent.streams import Streams
 SERVICE: Final = "p4kube.agent.v1.Agent"
 VERSION: Final = "0.1.0"
 MAX_PORT: Final = 0xFFFE
+MAX_NAME_BYTES: Final = 127
 _OPTIONS: Final[Mapping[str, Mapping[str, type]]] = {
     "packet": {"interface": str},
     "tap": {"interface": str},
@@ -45,6 +46,8 @@ class AgentService:
     async def put_device(self, request: Mapping[str, Any]) -> dict[str, Any]:
         device_id = _wanted(request, "device_id", int, "the request")
         name = _wanted(request, "name", str, "the request")
+        if not 0 < len(name.encode()) <= MAX_NAME_BYTES:
+            raise Refusal(INVALID_ARGUMENT, f"want a name of 1 to {MAX_NAME_BYTES} bytes")
         ports = request.get("ports", [])
         if not isinstance(ports, list):
             raise Refusal(INVALID_ARGUMENT, f"want a list of ports, got {ports!r:.60}")

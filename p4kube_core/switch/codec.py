@@ -37,11 +37,6 @@ def from_bytes(data: bytes, width: int) -> int:
     return value
 
 
-def is_canonical(data: bytes) -> bool:
-    """Say whether a string is the shortest of its value."""
-    return bool(data) and (data[0] != 0 or len(data) == 1)
-
-
 def prefix_mask(prefix_bits: int, width: int) -> int:
     """Mask of a prefix of 0 to `width` bits, counted from the most significant."""
     return ((1 << prefix_bits) - 1) << (width - prefix_bits)

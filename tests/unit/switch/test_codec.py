@@ -30,7 +30,6 @@ RECEIVED = [
 def test_encoded_as_short_as_can_be(value: int, width: int, data: bytes) -> None:
     assert codec.to_bytes(value, width) == data
     assert codec.from_bytes(data, width) == value
-    assert codec.is_canonical(data)
 
 
 @pytest.mark.parametrize(("data", "width", "value"), RECEIVED)
@@ -56,9 +55,8 @@ def test_strings_that_do_not_fit(data: bytes, width: int) -> None:
 def test_every_value_comes_back(pair: tuple[int, int]) -> None:
     value, width = pair
     data = codec.to_bytes(value, width)
-    assert codec.is_canonical(data)
     assert codec.from_bytes(data, width) == value
-    assert len(data) <= (width + 7) // 8
+    assert data[0] or len(data) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""What is there after the agent was killed and started again, over a data plane that goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p4kube_core.agent import client, settings
+from p4kube_core.agent.journal import frame
+from p4kube_core.agent.settings import Settings
+from tests.conformance.p4runtime import controller
+from tests.conformance.p4runtime.controller import Controller, entry, exact
+from tests.dataplane.daemon.dataplane import Client
+from tests.unit.agent import program
+
+FAKE = Path(__file__).with_name("fake_dataplane.py")
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> Iterator[Settings]:
+    made = Settings(state=tmp_path / "state", dataplane=(sys.executable, str(FAKE)))
+    client.spawn(made)
+    with client.AgentClient(made.state) as admin:
+        admin.put_device(1, "one")
+    yield made
+    with client.AgentClient(made.state) as admin:
+        admin.stop(dataplane=True)
+
+
+def restart(wanted: Settings) -> None:
+    os.kill(int(wanted.pid_file.read_text()), signal.SIGKILL)
+    while not client.spawn(wanted):
+        pass
+
+
+def primary(wanted: Settings) -> Controller:
+    return Controller(controller.connect(settings.address_of(wanted.state)), 1, 1)
+
+
+def rule(n: int) -> Any:
+    return entry(program.HOSTS, [exact(1, n), exact(2, 1)], program.FORWARD, [5])
+
+
+def test_rewritten_journal_holds_the_last_pipeline(wanted: Settings) -> None:
+    one = primary(wanted)
+    journal = wanted.journal / "1.journal"
+    largest = 0
+    cookie = 0
+    while journal.stat().st_size >= largest:
+        largest = journal.stat().st_size
+        cookie += 1
+        one.set_pipeline(program.config(cookie=cookie), "VERIFY_AND_SAVE")
+    assert largest > 1 << 19
+    restart(wanted)
+    assert primary(wanted).get_pipeline("COOKIE_ONLY").config.cookie.cookie == cookie
+
+
+def test_rewritten_journal_holds_the_entries(wanted: Settings) -> None:
+    one = primary(wanted)
+    one.set_pipeline(program.config())
+    journal = wanted.journal / "1.journal"
+    entries = [rule(n) for n in range(2000)]
+    largest = 0
+    while journal.stat().st_size >= largest:
+        largest = journal.stat().st_size
+        one.insert(*entries)
+        one.delete(*entries[:-1])
+        one.delete(entries[-1])
+    one.insert(*entries[:10])
+    restart(wanted)
+    assert primary(wanted).read(entry(program.HOSTS)) == entries[:10]
+
+
+def test_saved_pipeline_is_there_and_can_be_committed(wanted: Settings) -> None:
+    one = primary(wanted)
+    one.set_pipeline(program.config())
+    one.insert(rule(1))
+    one.set_pipeline(program.config(program.manifest("other")), "VERIFY_AND_SAVE")
+    one.insert(rule(2))
+    restart(wanted)
+    one = primary(wanted)
+    assert one.read(entry(program.HOSTS)) == [rule(2)]
+    one.set_pipeline(None, "COMMIT")
+    assert one.read(entry(program.HOSTS)) == [rule(2)]
+
+
+def test_unreadable_journal_is_put_aside(wanted: Settings) -> None:
+    beside = wanted.journal / "7.journal"
+    beside.write_bytes(frame(b"\x63\0\0\0\0"))
+    restart(wanted)
+    assert (wanted.journal / "7.unreadable").exists()
+    with client.AgentClient(wanted.state) as admin:
+        assert [device["device_id"] for device in admin.status()["devices"]] == [1]
+
+
+def test_strangers_on_the_data_plane_are_removed(wanted: Settings) -> None:
+    """As when the agent is killed after it added a port and before it kept the device."""
+    control = Client(wanted.dataplane_socket)
+    control.call("port_add", name="9.1-12345678", kind="ring")
+    control.call("port_add", name="kept", kind="ring")
+    restart(wanted)
+    assert set(control.ports()) == {"kept"}
+    control.close()
+
+
+def test_agent_and_data_plane_do_not_agree(wanted: Settings) -> None:
+    """As when the agent is killed between journal and data plane, or the other way round."""
+    one = primary(wanted)
+    one.set_pipeline(program.config())
+    one.insert(rule(1), rule(2))
+    control = Client(wanted.dataplane_socket)
+    record = bytes.fromhex("00000001 0001 0001 0005") + bytes(22)
+    other = bytes.fromhex("00000003 0001 0001 0006") + bytes(22)
+    changed = bytes.fromhex("00000002 0001 0001 0009") + bytes(22)
+    call = {"device": 1, "table": 0, "count": 1}
+    assert control.call("entries_write", record, mode="delete", **call)[0]["failed"] == []
+    assert control.call("entries_write", other, mode="insert", **call)[0]["failed"] == []
+    assert control.call("entries_write", changed, mode="modify", **call)[0]["failed"] == []
+    restart(wanted)
+    _, blob = control.call("entries_read", device=1, table=0)
+    size = len(record) + 16
+    held = {blob[at : at + len(record)] for at in range(0, len(blob), size)}
+    assert held == {record, bytes.fromhex("00000002 0001 0001 0005") + bytes(22)}
+    control.close()
