@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -20,6 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if pathlib.Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.needs_dpdk)
             item.add_marker(pytest.mark.needs_root)
+            # A module's tests share a process and its compiled programs; modules may run side by side.
+            item.add_marker(pytest.mark.xdist_group(f"daemon-{item.path.stem}"))
 
 
 @pytest.fixture(scope="session", params=["release", "asan"])
@@ -28,7 +31,11 @@ def variant(request: pytest.FixtureRequest) -> str:
     if os.geteuid() != 0:
         pytest.skip("needs root")
     target = "all" if request.param == "release" else "asan"
-    subprocess.run(["make", "-s", "-C", dataplane.DPDK, target], check=True, stdout=-3)
+    with (dataplane.DPDK / "Makefile").open() as makefile:
+        fcntl.flock(makefile, fcntl.LOCK_EX)  # tests in several processes build once
+        subprocess.run(
+            ["make", "-s", "-C", dataplane.DPDK, target], check=True, stdout=subprocess.DEVNULL
+        )
     return str(request.param)
 
 

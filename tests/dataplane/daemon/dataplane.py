@@ -90,10 +90,11 @@ def pack(packets: Iterable[bytes]) -> bytes:
 
 
 def unpack(blob: bytes) -> Iterator[bytes]:
-    while blob:
-        (length,) = struct.unpack_from("!H", blob)
-        yield blob[2 : 2 + length]
-        blob = blob[2 + length :]
+    at = 0
+    while at < len(blob):
+        (length,) = struct.unpack_from("!H", blob, at)
+        yield blob[at + 2 : at + 2 + length]
+        at += 2 + length
 
 
 class Dataplane(Client):

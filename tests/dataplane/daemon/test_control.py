@@ -1,4 +1,4 @@
-"""The control socket under malformed input."""
+"""The control socket under malformed input, on the build that finds what goes wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -58,6 +59,20 @@ FIELDS = [
 CODES = ["not_found", "exists", "invalid", "full", "busy", "unsupported", "io"]
 
 
+pytestmark = pytest.mark.parametrize("variant", ["asan"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="module")
+def shared(variant: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dataplane.Dataplane]:
+    """One data plane for all that ought not to change it."""
+    process = dataplane.Dataplane(tmp_path_factory.mktemp("shared"), variant=variant)
+    try:
+        yield process
+    finally:
+        code = process.stop()
+    assert code == 0, process.text()
+
+
 def raw(dp: dataplane.Dataplane, data: bytes) -> bytes:
     """What the peer of these bytes reads before the end."""
     peer = dataplane.Client(dp.path)
@@ -86,10 +101,10 @@ def framed(text: bytes, blob: bytes = b"") -> bytes:
         b'{"op":"\\u0000"}',
     ],
 )
-def test_malformed_json_gets_an_error(dp: dataplane.Dataplane, text: bytes) -> None:
-    answer = raw(dp, framed(text))
+def test_malformed_json_gets_an_error(shared: dataplane.Dataplane, text: bytes) -> None:
+    answer = raw(shared, framed(text))
     assert json.loads(answer[8:])["error"]["code"] in ("invalid", "unsupported")
-    assert dp.call("hello")[0]["ok"]
+    assert shared.call("hello")[0]["ok"]
 
 
 @pytest.mark.parametrize(
@@ -104,46 +119,46 @@ def test_malformed_json_gets_an_error(dp: dataplane.Dataplane, text: bytes) -> N
     ],
 )
 def test_what_is_no_message_gets_the_connection_closed(
-    dp: dataplane.Dataplane, data: bytes
+    shared: dataplane.Dataplane, data: bytes
 ) -> None:
-    assert raw(dp, data) == b""
-    assert dp.call("hello")[0]["ok"]
+    assert raw(shared, data) == b""
+    assert shared.call("hello")[0]["ok"]
 
 
 @pytest.mark.parametrize("data", [struct.pack("!I", 0), struct.pack("!II", 4, 5)])
-def test_lengths_that_disagree_get_an_error(dp: dataplane.Dataplane, data: bytes) -> None:
-    assert b"invalid" in raw(dp, data)
+def test_lengths_that_disagree_get_an_error(shared: dataplane.Dataplane, data: bytes) -> None:
+    assert b"invalid" in raw(shared, data)
 
 
-def test_requests_in_a_row_are_answered_in_order(dp: dataplane.Dataplane) -> None:
-    answers = raw(dp, framed(b'{"op":"hello"}') * 100 + framed(b'{"op":"no"}'))
+def test_requests_in_a_row_are_answered_in_order(shared: dataplane.Dataplane) -> None:
+    answers = raw(shared, framed(b'{"op":"hello"}') * 100 + framed(b'{"op":"no"}'))
     assert answers.count(b'"ok"') == 100
     assert b"unsupported" in answers[-100:]
 
 
-def test_byte_after_byte(dp: dataplane.Dataplane) -> None:
+def test_byte_after_byte(shared: dataplane.Dataplane) -> None:
     for byte in framed(b'{"op":"hello"}'):
-        dp.socket.sendall(bytes([byte]))
-    assert dp.answer()[0]["ok"]
+        shared.socket.sendall(bytes([byte]))
+    assert shared.answer()[0]["ok"]
 
 
-def test_a_peer_that_does_not_read_does_not_hold_up_others(dp: dataplane.Dataplane) -> None:
-    deaf = dataplane.Client(dp.path)
+def test_a_peer_that_does_not_read_does_not_hold_up_others(shared: dataplane.Dataplane) -> None:
+    deaf = dataplane.Client(shared.path)
     deaf.socket.setblocking(False)
     request = framed(b'{"op":"port_list"}')
     give_up = time.monotonic() + 30
     while select.select([], [deaf.socket], [], 0.2)[1] and time.monotonic() < give_up:
         deaf.socket.send(request * 10)
-    assert dp.call("hello")[0]["ok"]
+    assert shared.call("hello")[0]["ok"]
     deaf.close()
 
 
-def test_too_many_peers(dp: dataplane.Dataplane) -> None:
-    peers = [dataplane.Client(dp.path) for _ in range(100)]
-    assert dp.call("hello")[0]["ok"]
+def test_too_many_peers(shared: dataplane.Dataplane) -> None:
+    peers = [dataplane.Client(shared.path) for _ in range(100)]
+    assert shared.call("hello")[0]["ok"]
     for peer in peers:
         peer.close()
-    late = dataplane.Client(dp.path)
+    late = dataplane.Client(shared.path)
     try:
         late.call("hello")
     finally:

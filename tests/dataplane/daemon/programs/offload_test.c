@@ -155,7 +155,7 @@ int main(void)
 {
 	static struct frame frame;
 
-	for (round_number = 0; round_number < 1500; round_number++) {
+	for (round_number = 0; round_number < 500; round_number++) {
 		size_t least;
 
 		make(&frame);
