@@ -52,7 +52,7 @@ def _action(unit: Unit, of: layout.ActionLayout) -> None:
 def _parameter(unit: Unit, field: layout.Field, parameter: ir.Parameter) -> None:
     variable = ir.Variable(parameter.name, parameter.type, unit.program.span)
     name = unit.storage.cells(variable)[0].text
-    text = wire.load_leaf(parameter.type, field.offset_bytes * 8 + field.pad_bits, "entry->data")
+    text = wire.load_parameter(parameter.type, field.offset_bytes, field.size_bytes)
     unit.code.line(f"{values.c_type(parameter.type)} {name} = {text};")
 
 

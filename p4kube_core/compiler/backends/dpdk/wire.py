@@ -92,7 +92,7 @@ def load_group(unit: Unit, group: Group, at: str) -> None:
     call = f"p4k_load{wide}({address}, {group.size_bytes})"
     if len(group.leaves) == 1 and group.leaves[0].width_bits == total:
         leaf = group.leaves[0]
-        code.line(f"{leaf.text.c} = {_value(leaf.type, expressions.Text(call))};")
+        code.line(f"{leaf.text.c} = {_value(leaf.type, expressions.Text(call), total)};")
         return
     code.open()
     code.line(f"const {'p4k_u128' if wide else 'uint64_t'} bits = {call};")
@@ -105,20 +105,30 @@ def load_group(unit: Unit, group: Group, at: str) -> None:
     code.close()
 
 
-def _value(of: types.Scalar, text: expressions.Text) -> str:
-    """The lowest bits of something wide as a value of that type."""
+def _value(of: types.Scalar, text: expressions.Text, size_bits: int = 0) -> str:
+    """The lowest bits of something wide, which has no more than size_bits, as such a value."""
     if isinstance(of, types.Bool):
         return f"{text.operand} & 1"
     if of.signed:
         suffix, wide = ("_wide", "p4k_u128") if of.width > 64 else ("", "uint64_t")
         bits = expressions.cast(wide, text)
         return f"({values.c_type(of)})p4k_signed{suffix}({bits.c}, {of.width})"
+    if of.width == size_bits:
+        return expressions.cast(values.c_type(of), text).c
     return expressions.narrow(of, text).c
 
 
 def load_leaf(of: types.Scalar, offset_bits: int, at: str) -> str:
     """One number that lies anywhere behind `at`; not a byte beyond its own is read."""
     return _load_across(joined.Leaf(expressions.Text(""), of, offset_bits), at)
+
+
+def load_parameter(of: types.Scalar, offset_bytes: int, size_bytes: int) -> str:
+    """A parameter of an action, right-aligned in so many bytes of the entry's data."""
+    at = f"entry->data + {offset_bytes}" if offset_bytes else "entry->data"
+    function = "p4k_load_data" if size_bytes <= 8 else "p4k_load_wide"
+    call = expressions.Text(f"{function}({at}, {size_bytes})")
+    return _value(of, call, size_bytes * 8)
 
 
 def _load_across(leaf: joined.Leaf, at: str) -> str:
@@ -133,7 +143,7 @@ def _load_across(leaf: joined.Leaf, at: str) -> str:
     wide = "_wide" if size > 8 else ""
     call = f"p4k_load{wide}({at} + {first}, {size})"
     text = f"{call} >> {behind}" if behind else call
-    return _value(leaf.type, expressions.Text(text, ">>" if behind else ""))
+    return _value(leaf.type, expressions.Text(text, ">>" if behind else ""), size * 8 - behind)
 
 
 def store_function(unit: Unit, of: types.Header) -> None:

@@ -76,6 +76,14 @@ P4K_INLINE uint64_t p4k_load(const uint8_t *at, unsigned int bytes)
 	}
 }
 
+/* Read 1 to 8 bytes of an entry's data, behind which P4K_DATA_SLACK more may be read. */
+P4K_INLINE uint64_t p4k_load_data(const uint8_t *at, unsigned int bytes)
+{
+	if (bytes == 1 || bytes == 2 || bytes == 4)
+		return p4k_load(at, bytes);
+	return p4k_load64(at) >> (64 - 8 * bytes);
+}
+
 /* Read 9 to 16 bytes. */
 P4K_INLINE p4k_u128 p4k_load_wide(const uint8_t *at, unsigned int bytes)
 {
@@ -103,6 +111,8 @@ P4K_INLINE void p4k_store64(uint8_t *at, uint64_t value)
 /* Write the low 1 to 8 bytes of a value. */
 P4K_INLINE void p4k_store(uint8_t *at, unsigned int bytes, uint64_t value)
 {
+	uint64_t word;
+
 	switch (bytes) {
 	case 1:
 		at[0] = (uint8_t)value;
@@ -110,28 +120,13 @@ P4K_INLINE void p4k_store(uint8_t *at, unsigned int bytes, uint64_t value)
 	case 2:
 		p4k_store16(at, (uint16_t)value);
 		break;
-	case 3:
-		p4k_store16(at, (uint16_t)(value >> 8));
-		at[2] = (uint8_t)value;
-		break;
 	case 4:
 		p4k_store32(at, (uint32_t)value);
 		break;
-	case 5:
-		p4k_store32(at, (uint32_t)(value >> 8));
-		at[4] = (uint8_t)value;
-		break;
-	case 6:
-		p4k_store32(at, (uint32_t)(value >> 16));
-		p4k_store16(at + 4, (uint16_t)value);
-		break;
-	case 7:
-		p4k_store32(at, (uint32_t)(value >> 24));
-		p4k_store16(at + 4, (uint16_t)(value >> 8));
-		at[6] = (uint8_t)value;
-		break;
 	default:
-		p4k_store64(at, value);
+		/* One swap for all, which cancels out with that of a value just loaded. */
+		word = __builtin_bswap64(value << (64 - 8 * bytes));
+		memcpy(at, &word, bytes);
 		break;
 	}
 }
