@@ -46,7 +46,8 @@ def element(of: ex.Place, stack: types.Stack, index: int) -> ex.Index:
 
 
 def _all(parts: list[ex.Expression]) -> ex.Expression:
-    found: ex.Expression = ex.TRUE
-    for part in parts:
-        found = folding.binary(ex.BinaryOp.LOGICAL_AND, found, part)
-    return found
+    """All of them, as a tree that is no deeper than it must be."""
+    if len(parts) < 2:
+        return parts[0] if parts else ex.TRUE
+    middle = len(parts) // 2
+    return folding.binary(ex.BinaryOp.LOGICAL_AND, _all(parts[:middle]), _all(parts[middle:]))

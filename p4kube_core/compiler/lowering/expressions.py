@@ -141,6 +141,8 @@ def _name(f: Frame, node: ast.NameExpression) -> ex.Expression:
         return value(Frame(f.build, f.build.top, f.flow, f.out, f.block), declaration.value)
     if isinstance(meaning, ex.Expression):
         return meaning
+    if meaning is None and f.build.diagnostics.has_errors:
+        raise refusal.consequence(node.span)  # its declaration was refused
     raise refusal.not_yet(f"{node.name!r} as a value", node.span)
 
 

@@ -125,7 +125,8 @@ class Frame:
         try:
             yield
         except refusal.Refused as e:
-            self.build.diagnostics.error(e.code, e.message, e.span, e.hint)
+            if e.code:
+                self.build.diagnostics.error(e.code, e.message, e.span, e.hint)
             if e.code == refusal.TOO_LARGE:
                 raise
 

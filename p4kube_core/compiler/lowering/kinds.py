@@ -15,7 +15,7 @@ INTEGER: Final = types.Bits(1024, signed=True)
 """Stands for `int` while a constant is computed; wider than what a program may use."""
 
 ERROR: Final = types.Bits(8)
-_MAX_STACK: Final = 1 << 16
+_MAX_STACK: Final = 1024  # elements: what works on whole stacks is written out for each
 
 
 @final

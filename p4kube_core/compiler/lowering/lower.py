@@ -41,7 +41,8 @@ def lower(
     try:
         return _program(Frame(build, build.top, Flow()), main, stem, checked.main)
     except refusal.Refused as e:
-        found.error(e.code, e.message, e.span, e.hint)
+        if e.code:
+            found.error(e.code, e.message, e.span, e.hint)
         return None
 
 
@@ -98,14 +99,14 @@ def _block(f: Frame, main: Call, parameter: str) -> BlockInstance:
 
 def _shared(f: Frame, parser: BlockInstance) -> tuple[ex.Var, ex.Var, ex.Var]:
     """Headers, metadata and standard metadata: variables that all blocks see."""
-    made = []
-    _, *parameters = f.build.checked.parameters_of(parser.declaration)
-    for p, name in zip(parameters, (None, None, v1model.METADATA), strict=True):
-        of = f.build.kinds.of(parser.scope.type(p.type), parser.declaration.span)
-        span = parser.declaration.name_span
-        made.append(f.build.variable(name or p.name, of, span))
-    headers, metadata, standard = made
-    return headers, metadata, standard
+    _, headers, metadata, standard = f.build.checked.parameters_of(parser.declaration)
+    span = parser.declaration.name_span
+
+    def variable(p: p4.Parameter, name: str) -> ex.Var:
+        return f.build.variable(name, f.build.kinds.of(parser.scope.type(p.type), span), span)
+
+    last = variable(standard, v1model.METADATA)  # first, so that the name is free
+    return variable(headers, headers.name), variable(metadata, metadata.name), last
 
 
 def _bind(f: Frame, of: BlockInstance, shared: tuple[ex.Var, ...]) -> None:

@@ -11,6 +11,7 @@ TOO_LARGE: Final = "P4K0402"  # more statements than a program may have once all
 NO_MAIN: Final = "P4K0403"  # no package `main`
 UNKNOWN_ARCHITECTURE: Final = "P4K0404"  # `main` is of a package that no back end knows
 NOT_KNOWN: Final = "P4K0405"  # a value that must be known when the program is compiled
+SHARED: Final = "P4K0406"  # something that only one table may have
 EXTERN_NOT_YET: Final = "P4K0501"  # an extern of the architecture that is not taken yet
 ALGORITHM_NOT_YET: Final = "P4K0502"  # a hash algorithm that is not taken yet
 
@@ -25,6 +26,11 @@ class Refused(Exception):
         self.message = message
         self.span = span
         self.hint = hint
+
+
+def consequence(span: Span) -> Refused:
+    """What follows from another refusal, which was reported: it is not."""
+    return Refused("", "", span)
 
 
 def not_yet(what: str, span: Span, code: str = NOT_YET) -> Refused:

@@ -16,6 +16,7 @@ from p4kube_core.compiler.lowering import (
     entries,
     expressions,
     instances,
+    labels,
     refusal,
 )
 from p4kube_core.compiler.lowering.frame import Flow, Frame
@@ -41,6 +42,7 @@ class LoweredTable:
     name: str
     declarations: tuple[ast.ActionDeclaration, ...]  # of the IR table's actions, in its order
     prelude: tuple[st.Statement, ...]  # computes what the keys read; runs before each application
+    may_exit: bool  # one of its actions may end the control
 
 
 def apply(
@@ -53,8 +55,14 @@ def apply(
     """Apply a table, lowering it if that was not done yet."""
     if table.lowered is None:
         table.lowered = _lower(f, table)
-    for statement in table.lowered.prelude:
+        prelude = table.lowered.prelude
+    else:
+        prelude = labels.renewed(f, table.lowered.prelude)
+    for statement in prelude:
         f.emit(statement)
+    if f.flow.pending and table.lowered.may_exit:
+        what = "exit in an action of a table whose control has arguments to copy back"
+        raise refusal.not_yet(what, span)
     f.emit(st.ApplyTable(span, table.lowered.name, hit, action_run))
     return table.lowered
 
@@ -63,8 +71,6 @@ def _lower(f: Frame, table: TableInstance) -> LoweredTable:
     facts = f.build.checked.tables[table.declaration]
     inner = Frame(f.build, table.scope, Flow(), block="table")
     keys = tuple(_key(inner, key) for key in facts.keys)
-    if any(st.bodies(s) for s in inner.out):
-        raise refusal.not_yet("a table key that calls a function", table.declaration.span)
     listed, declarations = _actions(inner, facts)
     default = _default(inner, facts, listed, declarations)
     counter = _properties(inner, facts)
@@ -80,12 +86,18 @@ def _lower(f: Frame, table: TableInstance) -> LoweredTable:
             size=size,
             entries=entries.lower(inner, facts, keys),
             const_entries=facts.entries_are_const,
-            direct_counter=_attached(f, counter, name, size),
+            direct_counter=_attached(f, counter, name, size, table.declaration.name_span),
             annotations=_annotations(table.declaration.annotations),
             span=table.declaration.name_span,
         )
     )
-    return LoweredTable(name, tuple(declarations), tuple(inner.out))
+    names = {a.action for a in listed}
+    may_exit = any(_exits(a.body) for a in f.build.actions.values() if a.name in names)
+    return LoweredTable(name, tuple(declarations), tuple(inner.out), may_exit)
+
+
+def _exits(body: st.Body) -> bool:
+    return any(isinstance(s, st.Exit) or any(map(_exits, st.bodies(s))) for s in body)
 
 
 def _key(f: Frame, key: checked.Key) -> ir.Key:
@@ -150,11 +162,16 @@ def _properties(f: Frame, facts: checked.Table) -> ExternInstance | None:
     return counter
 
 
-def _attached(f: Frame, counter: ExternInstance | None, table: str, size: int) -> str | None:
+def _attached(
+    f: Frame, counter: ExternInstance | None, table: str, size: int, span: Span
+) -> str | None:
     """Tell a direct counter whose it is."""
     if counter is None:
         return None
     found = f.build.counters[counter.name]
+    if found.table is not None:
+        message = f"the direct counter {found.name} is that of table {found.table} already"
+        raise refusal.Refused(refusal.SHARED, message, span)
     f.build.counters[counter.name] = ir.Counter(
         found.name, found.unit, size, table, found.automatic, found.span
     )
