@@ -211,6 +211,10 @@ def block_arguments(source: Type, target: Type) -> dict[types.TypeVar, Type]:
 
 def _cast_hint(source: Type, target: Type) -> str | None:
     fixed = types.Bit | types.Int
+    block = types.Parser | types.Control
+    if isinstance(source, block) and isinstance(target, block):
+        wanted, found = (", ".join(map(str, t.parameters)) for t in (target, source))
+        return f"parameters wanted are ({wanted}), found ({found})"
     if isinstance(source, fixed) and isinstance(target, fixed):
         if type(source) is type(target) or source.width == target.width:
             return f"write ({target}) before it"
