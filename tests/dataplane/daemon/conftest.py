@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if pathlib.Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.needs_dpdk)
             item.add_marker(pytest.mark.needs_root)
-            # A module's tests share a process and its compiled programs; modules may run side by side.
+            # A module's tests share a process and what it compiled; modules may run side by side.
             item.add_marker(pytest.mark.xdist_group(f"daemon-{item.path.stem}"))
 
 

@@ -67,7 +67,7 @@ def test_a_tap_that_somebody_removes(wired: dataplane.Dataplane) -> None:
     interface = f"tr{os.getpid()}"
     add(wired, kind="tap", interface=interface)
     hosts.run("ip", "link", "del", interface)
-    assert wired.ports()["p"]["link"] is False
+    assert waiting.until(lambda: not wired.ports()["p"]["link"])
     wired.inject("r2", FRAME)
     assert wired.ports()["p"]["drops"]["no_link"] == 1
     wired.call("port_remove", name="p")
