@@ -39,7 +39,7 @@ def _files(stem: str, built: driver.Built, emit: tuple[str, ...]) -> Iterator[tu
 
         yield f"{stem}.ir", printer.program(built.compiled.program).encode()
     if "graph" in emit:
-        from p4kube_core.compiler.backends import graph
+        from p4kube_core.cli import graph
 
         yield f"{stem}.dot", graph.show(built.compiled.program).encode()
     yield f"{stem}.p4kube", artifact.pack(built.artifact)

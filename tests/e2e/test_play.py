@@ -87,6 +87,30 @@ def test_status_says_what_each_rule_has_counted(site: Site) -> None:
     assert "e2e" in text
 
 
+def test_a_tap_interface_comes_and_goes_with_its_function(site: Site) -> None:
+    text = PORTFWD.replace("interface: inside", "tap: p4ktap")
+    site.manifest.write_text(text)
+    assert site.p4kube("play", site.manifest).returncode == 0
+    assert "p4ktap" in site.middle.run("ip", "-br", "link").stdout
+    site.manifest.write_text(PORTFWD)  # another wire at the same port
+    done = site.p4kube("play", site.manifest)
+    assert (done.returncode, done.stdout) == (0, "e2e: unchanged\n")
+    assert "p4ktap" not in site.middle.run("ip", "-br", "link").stdout
+    ports = json.loads(site.p4kube("status", "--json").stdout)["devices"][0]["ports"]
+    assert sorted(port["interface"] for port in ports) == ["inside", "outside"]
+
+
+def test_a_vhost_user_socket_waits_for_its_vm(site: Site) -> None:
+    socket = site.state / "vm.sock"
+    vhost = f"vhostUser: {{socket: {socket}, mode: server}}"
+    site.manifest.write_text(PORTFWD.replace("interface: inside", vhost))
+    done = site.p4kube("play", site.manifest)
+    assert done.returncode == 0, done.stderr
+    assert socket.is_socket()
+    site.p4kube("play", "--down")
+    assert not socket.exists()
+
+
 def test_when_the_last_function_goes_nothing_is_left(site: Site) -> None:
     site.firewall(PING)
     assert len(site.processes) == 2
