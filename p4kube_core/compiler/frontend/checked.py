@@ -95,7 +95,9 @@ class Call:
     """A resolved call, of a Call, DirectApplication or Instantiation node."""
 
     kind: CallKind
-    callee: AnyDeclaration | None  # None for what is built in; for a table, its declaration
+    # None for what is built in. For an extern's constructor the constructor itself, for a parser,
+    # control or package its declaration: `result` tells the type that is made.
+    callee: AnyDeclaration | None
     receiver: ast.Expression | None  # object that a method is called on
     method: str  # name of the method, function, action or type; "apply" for the three applies
     type_arguments: tuple[types.Type, ...]  # of callee's own type parameters, inferred ones too
@@ -122,7 +124,7 @@ class Key:
     expression: ast.Expression
     type: types.Type
     match_kind: str
-    name: str  # @name, or the expression as P4 names it; empty if it has none
+    name: str  # @name, or as the specification derives it from the expression
 
 
 @final
@@ -140,9 +142,9 @@ class ActionUse:
 @dataclass(frozen=True, slots=True)
 class Entry:
     node: ast.TableEntry
-    keysets: tuple[ast.Expression, ...]  # one per key; casts and constants are recorded on them
+    keysets: tuple[ast.Expression, ...]  # one per key; one `_` for all keys stands for each of them
     action: ActionUse
-    priority: int | None  # as the program says; None where it says none
+    priority: int | None  # written or by order; None where entries of the table have none
     is_const: bool
 
 
