@@ -70,7 +70,11 @@ def test_bulk_tcp_arrives_byte_for_byte(wired: Pair, dp: dataplane.Dataplane, fa
     assert "tcp-segmentation-offload: on" in one.run("ethtool", "-k", "eth0")
     exchange(wired, getattr(two, family), "tcp", str(30_000_000))
     ports = dp.ports()
-    assert {reason for reason, n in ports["p1"]["drops"].items() if n} <= {"no_device", "rx_full", "tx_full"}
+    assert {reason for reason, n in ports["p1"]["drops"].items() if n} <= {
+        "no_device",
+        "rx_full",
+        "tx_full",
+    }
     assert ports["p1"]["rx_bytes"] > 30_000_000
     assert ports["p1"]["rx_bytes"] / ports["p1"]["rx_packets"] <= 1514  # cut to ordinary packets
 
