@@ -10,27 +10,18 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, final
 
 from p4kube_core import protos
-from p4kube_core.agent import converge, pipeline, record, succession
-from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent import converge, delivery, pipeline, record, succession
+from p4kube_core.agent.control import Control, DataplaneLost, DataplaneRefused
 from p4kube_core.agent.journal import Journal
 from p4kube_core.agent.keeper import Keeper
-from p4kube_core.agent.plan import (
-    CounterStep,
-    DefaultStep,
-    DirectCounterStep,
-    EntriesStep,
-    Plan,
-    Step,
-)
+from p4kube_core.agent.plan import Plan, Step
 from p4kube_core.agent.record import DeviceRecord, PortWish, Slot
 from p4kube_core.agent.refusal import (
     ABORTED,
-    ALREADY_EXISTS,
     FAILED_PRECONDITION,
     INTERNAL,
     INVALID_ARGUMENT,
     NOT_FOUND,
-    RESOURCE_EXHAUSTED,
     UNAVAILABLE,
     Refusal,
 )
@@ -41,12 +32,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _ROLLBACK: Final[int] = protos.p4runtime.WriteRequest.ROLLBACK_ON_ERROR
-_CODES: Final = {
-    "full": RESOURCE_EXHAUSTED,
-    "exists": ALREADY_EXISTS,
-    "not_found": NOT_FOUND,
-    "invalid": INVALID_ARGUMENT,
-}
 _Request = protos.p4runtime.SetForwardingPipelineConfigRequest
 PROBE_ID: Final = 1 << 62
 """Added to a device's id it names the device that a program is tried on; no client may have it."""
@@ -218,32 +203,18 @@ class Device:
 
     async def _carry_out(self, control: Control, steps: Iterable[Step]) -> dict[int, Refusal]:
         """Bring the steps to the data plane; refusals by position of the update."""
-        sent = [(step, _send(control, self.record.device_id, step)) for step in steps]
-        answers = await asyncio.gather(*(work for _, work in sent), return_exceptions=True)
-        failed: dict[int, Refusal] = {}
-        lost = False
-        for (step, _), answer in zip(sent, answers, strict=True):
-            match answer, step:
-                case DataplaneLost(), _:
-                    lost = True
-                case DataplaneRefused(), _:
-                    failed |= dict.fromkeys(_positions(step), _refusal(answer))
-                case BaseException(), _:
-                    raise answer
-                case dict(), EntriesStep():
-                    for position, why in answer.items():
-                        failed[step.positions[position]] = _refusal(why)
-        if lost:
-            failed.clear()
-            # The journal has the batch already: what brings the new data plane up applies it.
-            try:
-                await self.synced(_RETURN_TIMEOUT_S)
-            except DataplaneLost as e:
-                raise Refusal(
-                    UNAVAILABLE,
-                    f"the data plane ended during this write: {e}; read before writing again",
-                ) from e
-        return failed
+        failed, lost = await delivery.deliver(control, self.record.device_id, steps)
+        if not lost:
+            return failed
+        # The journal has the batch already: what brings the new data plane up applies it.
+        try:
+            await self.synced(_RETURN_TIMEOUT_S)
+        except DataplaneLost as e:
+            raise Refusal(
+                UNAVAILABLE,
+                f"the data plane ended during this write: {e}; read before writing again",
+            ) from e
+        return {}
 
     async def _converge_tables(self, store: Store, indices: Iterable[int]) -> None:
         try:
@@ -292,7 +263,8 @@ class Device:
     async def _reconcile(self, loaded: pipeline.Pipeline) -> None:
         old = self.record.committed
         store = Store(loaded) if old is None else succession.carry_over(old, loaded)
-        await self._realise(store)
+        if old is None or old.pipeline.manifest.digest != loaded.manifest.digest:
+            await self._realise(store)
         body = [record.pipeline_item(Slot.COMMITTED, loaded.config)]
         for table in store.tables.values():
             brought = store.brought(table.packer.index)
@@ -391,43 +363,12 @@ def no_pipeline(device_id: int) -> str:
     return f"device {device_id} has no pipeline yet: want SetForwardingPipelineConfig first"
 
 
-def _send(control: Control, device: int, step: Step) -> Coroutine[Any, Any, Any]:
-    match step:
-        case EntriesStep():
-            return control.entries_write(device, step.table, step.mode, step.records)
-        case DefaultStep():
-            future = control.send("default_write", step.data, device=device, table=step.table)
-        case DirectCounterStep():
-            cell = CELL.pack(step.packets, step.bytes)
-            future = control.send(
-                "direct_counter_write", step.record + cell, device=device, table=step.table
-            )
-        case CounterStep():
-            cells = CELL.pack(step.packets, step.bytes) * step.count
-            future = control.send(
-                "counter_write", cells, device=device, counter=step.counter, first=step.first
-            )
-    return _answer(future)
-
-
-def _positions(step: Step) -> list[int]:
-    return step.positions if isinstance(step, EntriesStep) else [step.position]
-
-
-async def _answer(future: asyncio.Future[Any]) -> Any:
-    return await future
-
-
 def _refused_program(why: DataplaneRefused) -> Refusal:
     return Refusal(INVALID_ARGUMENT, f"the data plane refused the program: {why.message}")
 
 
 def _lost_with_program(why: DataplaneLost) -> Refusal:
     return Refusal(UNAVAILABLE, f"the data plane ended while loading the program: {why}")
-
-
-def _refusal(why: DataplaneRefused) -> Refusal:
-    return Refusal(_CODES.get(why.code, INTERNAL), f"the data plane refused: {why.message}")
 
 
 def _aborted(refusals: dict[int, Refusal], count: int) -> dict[int, Refusal]:

@@ -7,9 +7,10 @@ mask and priority or prefix length) and its tail (action index and data); both j
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, final
 
+from p4kube_core.agent import layout
+from p4kube_core.agent.layout import Action, Field
 from p4kube_core.agent.refusal import (
     INVALID_ARGUMENT,
     OUT_OF_RANGE,
@@ -21,46 +22,6 @@ from p4kube_core.agent.refusal import (
 from p4kube_core.model import artifact
 
 _MAX_PRIORITY: Final = (1 << 31) - 1
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Where one match field lies in the key, taken as one big number."""
-
-    id: int
-    name: str
-    match: str
-    width: int  # bits
-    shift: int  # bits from the key's least significant end
-    most: int  # the greatest value
-    bit: int  # of the set of fields that were seen
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Param:
-    id: int
-    name: str
-    width: int  # bits
-    shift: int  # bits from the data's least significant end
-    most: int
-    bit: int
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One action as one table may use it."""
-
-    id: int
-    name: str
-    head: bytes  # u16 index
-    params: dict[int, Param]
-    every: int  # all bits of the parameters
-    data_bytes: int
-    in_entries: bool
-    as_default: bool
 
 
 @final
@@ -104,13 +65,14 @@ class Packer:
         self.identity_bytes = table.key_bytes + extra
         self.tail_bytes = 2 + table.data_bytes
         self._fields = {
-            f.id: _field(f, position, table.key_bytes) for position, f in enumerate(table.fields)
+            f.id: layout.field_of(f, position, table.key_bytes)
+            for position, f in enumerate(table.fields)
         }
         self._every = (1 << len(table.fields)) - 1
         self._required = sum(f.bit for f in self._fields.values() if f.match == "exact")
         lpm = next((f for f in self._fields.values() if f.match == "lpm"), None)
         self._lpm_base = table.key_bytes * 8 - lpm.width if lpm and table.kind == "lpm" else 0
-        self._by_index = {i: _action(actions[i], table) for i in table.actions}
+        self._by_index = {i: layout.action_of(actions[i], table) for i in table.actions}
         self.actions = {action.id: action for action in self._by_index.values()}
         self._pad = {
             action.id: bytes(table.data_bytes - action.data_bytes)
@@ -155,7 +117,7 @@ class Packer:
                 mask |= bits << field.shift
         if seen & self._required != self._required:
             missing = [f for f in fields.values() if f.match == "exact" and not seen & f.bit]
-            raise self._refuse(f"want field {listed(map(_describe, missing))}, found none")
+            raise self._refuse(f"want field {listed(map(layout.describe, missing))}, found none")
         if self.kind == "exact":
             return key.to_bytes(self.key_bytes, "big")
         if self.kind == "lpm":
@@ -369,48 +331,8 @@ class Packer:
         return Refusal(INVALID_ARGUMENT, f"table {self.name}: {message}")
 
     def _field_list(self) -> str:
-        return listed(map(_describe, self._fields.values()))
-
-
-def _describe(field: Field) -> str:
-    return f"{field.id} {field.name} ({field.match}, bit<{field.width}>)"
+        return listed(map(layout.describe, self._fields.values()))
 
 
 def _shortest(value: int) -> bytes:
     return value.to_bytes((value.bit_length() + 7) // 8 or 1, "big")
-
-
-def _field(field: artifact.MatchField, position: int, key_bytes: int) -> Field:
-    return Field(
-        id=field.id,
-        name=field.name,
-        match=field.match,
-        width=field.width,
-        shift=(key_bytes - field.offset - field.bytes) * 8,
-        most=(1 << field.width) - 1,
-        bit=1 << position,
-    )
-
-
-def _action(action: artifact.Action, table: artifact.Table) -> Action:
-    params = {
-        p.id: Param(
-            id=p.id,
-            name=p.name,
-            width=p.width,
-            shift=(action.data_bytes - p.offset - p.bytes) * 8,
-            most=(1 << p.width) - 1,
-            bit=1 << position,
-        )
-        for position, p in enumerate(action.params)
-    }
-    return Action(
-        id=action.id,
-        name=action.name,
-        head=action.index.to_bytes(2, "big"),
-        params=params,
-        every=(1 << len(params)) - 1,
-        data_bytes=action.data_bytes,
-        in_entries=action.index not in table.default_only,
-        as_default=action.index not in table.table_only,
-    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from p4kube_core.agent.packing import Action, Packer
+from p4kube_core.agent.layout import Action
+from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.pipeline import Pipeline
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, Refusal
 from p4kube_core.agent.store import DEFAULT_ENTRY, Store, TableStore

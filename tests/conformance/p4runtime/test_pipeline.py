@@ -227,3 +227,15 @@ def test_capabilities_of_an_unknown_device(target: Target) -> None:
     ask = method(target.channel, "unary_unary", "Capabilities")
     request = p4.CapabilitiesRequest(device_id=4_000_000)
     assert failure(lambda: ask(request, timeout=20)).code == protos.code.NOT_FOUND
+
+
+def test_reconcile_with_the_same_program_keeps_counters(
+    target: Target, primary: Controller
+) -> None:
+    counted = p4.TableEntry.FromString(ENTRY.SerializeToString())
+    counted.counter_data.packet_count = 5
+    primary.insert(counted)
+    primary.set_pipeline(target.config(cookie=8), "RECONCILE_AND_COMMIT")
+    assert primary.get_pipeline("COOKIE_ONLY").config.cookie.cookie == 8
+    asked = entry(program.HOSTS, counter_data=p4.CounterData())
+    assert primary.read(asked) == [counted]

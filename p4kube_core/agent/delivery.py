@@ -1,0 +1,89 @@
+"""The steps of a plan brought to the data plane, all under way at once, answers put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final
+
+from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent.plan import (
+    CounterStep,
+    DefaultStep,
+    DirectCounterStep,
+    EntriesStep,
+    Step,
+)
+from p4kube_core.agent.refusal import (
+    ALREADY_EXISTS,
+    INTERNAL,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    RESOURCE_EXHAUSTED,
+    Refusal,
+)
+
+_CODES: Final = {
+    "full": RESOURCE_EXHAUSTED,
+    "exists": ALREADY_EXISTS,
+    "not_found": NOT_FOUND,
+    "invalid": INVALID_ARGUMENT,
+}
+
+
+async def deliver(
+    control: Control, device: int, steps: Iterable[Step]
+) -> tuple[dict[int, Refusal], bool]:
+    """Send the steps in their order.
+
+    Returns:
+        Refusals by position of the update; and whether the data plane ended meanwhile, so that
+        what became of the steps is not known.
+    """
+    sent = [(step, _send(control, device, step)) for step in steps]
+    answers = await asyncio.gather(*(work for _, work in sent), return_exceptions=True)
+    failed: dict[int, Refusal] = {}
+    lost = False
+    for (step, _), answer in zip(sent, answers, strict=True):
+        match answer, step:
+            case DataplaneLost(), _:
+                lost = True
+            case DataplaneRefused(), _:
+                failed |= dict.fromkeys(_positions(step), _refusal(answer))
+            case BaseException(), _:
+                raise answer
+            case dict(), EntriesStep():
+                for position, why in answer.items():
+                    failed[step.positions[position]] = _refusal(why)
+    return failed, lost
+
+
+def _send(control: Control, device: int, step: Step) -> Coroutine[Any, Any, Any]:
+    match step:
+        case EntriesStep():
+            return control.entries_write(device, step.table, step.mode, step.records)
+        case DefaultStep():
+            future = control.send("default_write", step.data, device=device, table=step.table)
+        case DirectCounterStep():
+            cell = CELL.pack(step.packets, step.bytes)
+            future = control.send(
+                "direct_counter_write", step.record + cell, device=device, table=step.table
+            )
+        case CounterStep():
+            cells = CELL.pack(step.packets, step.bytes) * step.count
+            future = control.send(
+                "counter_write", cells, device=device, counter=step.counter, first=step.first
+            )
+    return _answer(future)
+
+
+def _positions(step: Step) -> list[int]:
+    return step.positions if isinstance(step, EntriesStep) else [step.position]
+
+
+async def _answer(future: asyncio.Future[Any]) -> Any:
+    return await future
+
+
+def _refusal(why: DataplaneRefused) -> Refusal:
+    return Refusal(_CODES.get(why.code, INTERNAL), f"the data plane refused: {why.message}")

@@ -1,0 +1,185 @@
+"""What clients are told when the machine fails under the agent, and that nothing is lost by it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import errno
+import io
+import json
+import os
+import shlex
+import signal
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p4kube_core.agent import client, keeper, settings
+from p4kube_core.agent.device import Device
+from p4kube_core.agent.journal import Journal
+from p4kube_core.agent.packing import Packer
+from p4kube_core.agent.pipeline import load
+from p4kube_core.agent.record import DeviceRecord
+from p4kube_core.agent.refusal import Refusal
+from p4kube_core.agent.settings import Settings
+from p4kube_core.model import artifact
+from p4kube_core.model.artifact import MatchField
+from tests.conformance.p4runtime import controller
+from tests.conformance.p4runtime.controller import Controller, code, entry, exact, failure, p4
+from tests.unit.agent import program
+
+FAKE = Path(__file__).with_name("fake_dataplane.py")
+
+
+def rule(n: int) -> Any:
+    return entry(program.HOSTS, [exact(1, n), exact(2, 1)], program.FORWARD, [5])
+
+
+@pytest.fixture
+def flag(tmp_path: Path) -> Path:
+    """While this file is there, the data plane does not start."""
+    return tmp_path / "broken"
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, flag: Path) -> Iterator[Settings]:
+    script = f"test -e {flag} && exit 9; exec {shlex.join((sys.executable, str(FAKE)))} $@"
+    made = Settings(state=tmp_path / "state", dataplane=("sh", "-c", script, "sh"))
+    client.spawn(made)
+    yield made
+    with client.AgentClient(made.state) as admin:
+        admin.stop(dataplane=True)
+
+
+def test_no_data_plane_for_a_while(wanted: Settings, flag: Path) -> None:
+    with client.AgentClient(wanted.state) as admin:
+        admin.put_device(1, "one")
+        one = Controller(controller.connect(settings.address_of(wanted.state)), 1, 1)
+        one.set_pipeline(program.config())
+        one.insert(rule(1))
+        flag.touch()
+        os.kill(int(wanted.dataplane_pid_file.read_text()), signal.SIGKILL)
+        refused = failure(lambda: one.insert(rule(2)))
+        assert refused.code == code.UNAVAILABLE
+        assert "the data plane is not running: the data plane did not start" in refused.message
+        status = admin.status()["dataplane"]
+        assert not status["running"]
+        assert "it ended with status 9" in status["problem"]
+        assert one.read(entry(program.HOSTS)) == [rule(1)]
+        flag.unlink()
+        while not admin.status()["dataplane"]["running"]:
+            pass
+        one.insert(rule(2))
+        assert one.read(entry(program.HOSTS)) == [rule(1), rule(2)]
+
+
+class FullDisk:
+    """A journal that takes no more."""
+
+    wants_compaction = False
+
+    def append(self, body: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_full_disk_refuses_and_changes_nothing(tmp_path: Path) -> None:
+    async def work() -> None:
+        (tmp_path / "state").mkdir()
+        held = Settings(state=tmp_path / "state", dataplane=(sys.executable, str(FAKE)))
+        keeps = keeper.Keeper(held)
+        await keeps.start()
+        made = Device(DeviceRecord(1, "one"), Journal(tmp_path / "j"), keeps, held.objects)
+        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
+        await made.set_pipeline(commit, program.config())
+        made._journal = FullDisk()  # type: ignore[assignment]
+        request = p4.WriteRequest()
+        request.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
+        with pytest.raises(Refusal) as caught:
+            await made.write(request)
+        assert caught.value.message == "the journal cannot be written: No space left on device"
+        assert made.record.committed is not None
+        assert made.record.committed.tables[0].entries == {}
+        with pytest.raises(Refusal):
+            await made.set_pipeline(commit, program.config(program.manifest("other")))
+        assert made.record.committed.pipeline.manifest.name == "sample"
+        async with made.lock:
+            control = await made.synced()
+        devices, _ = await control.call("device_list")
+        assert devices["devices"][0]["digest"] == program.manifest().digest
+        await keeps.stop()
+
+    asyncio.run(work())
+
+
+# --- artifacts that are not what they should be
+
+
+def test_range_keys_are_refused_by_name() -> None:
+    field = MatchField(1, "hdr.tcp.port", "range", 16, 0, 2)
+    table = dataclasses.replace(program.TABLES[2], fields=(field,), key_bytes=2)
+    message = p4.FieldMatch(field_id=1)
+    message.range.low, message.range.high = b"\1", b"\2"
+    with pytest.raises(Refusal) as caught:
+        Packer(table, program.ACTIONS).identity(entry(program.ACL, [message], priority=1))
+    assert caught.value.code == code.UNIMPLEMENTED
+    assert caught.value.message == (
+        "table ingress.acl, field hdr.tcp.port: range matches are not supported by this target; "
+        "exact, lpm, ternary and optional are"
+    )
+
+
+def test_artifact_for_another_target() -> None:
+    held = dataclasses.replace(program.manifest(), target="ebpf")
+    with pytest.raises(Refusal) as caught:
+        load(program.config(held))
+    assert caught.value.message == "want an artifact for target dpdk, found ebpf"
+
+
+def test_object_that_is_none() -> None:
+    with pytest.raises(Refusal) as caught:
+        load(program.config(object_=b"MZ"))
+    assert caught.value.message == "want a shared object in program.so, found no ELF file"
+
+
+MANIFESTS: list[tuple[dict[str, Any], str]] = [
+    ({"format": 2}, "want artifact format 1, found 2"),
+    ({"abi": 9}, "want a program of ABI 1, found 9: compile it with this version"),
+    ({"target": "tofino"}, "want target dpdk or ebpf, found 'tofino'"),
+    ({"tables": None}, "want tuple in manifest.tables, found None"),
+    ({"name": 5}, "want str in manifest.name, found 5"),
+    ({"drops": ["a", 5]}, "want str in manifest.drops[1], found 5"),
+    ({"tables": [{}]}, "want 'index' in manifest.tables[0], found none"),
+    (
+        {"actions": [{"index": 1, "id": 1, "name": "a", "params": [], "data_bytes": 0}]},
+        "want index 0 in manifest.actions[0], found 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), MANIFESTS)
+def test_manifests_that_are_none(change: dict[str, Any], message: str) -> None:
+    bare = dataclasses.replace(program.manifest(), tables=(), actions=(), counters=())
+    value = program._plain(bare) | change
+    with pytest.raises(artifact.InvalidArtifact) as caught:
+        artifact.read_manifest(json.dumps(value).encode())
+    assert str(caught.value) == message
+
+
+def test_artifact_comes_back_and_is_the_same_bytes() -> None:
+    held = program.manifest()
+    made = artifact.Artifact(held, b"info", "/* C */", b"\x7fELF")
+    data = artifact.pack(made)
+    assert artifact.unpack(data) == made
+    assert artifact.pack(made) == data
+
+
+def test_member_missing() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("manifest.json", "{}")
+    with pytest.raises(artifact.InvalidArtifact, match="want artifact format 1, found None"):
+        artifact.unpack(buffer.getvalue())
