@@ -20,7 +20,7 @@ from p4kube_core.compiler.lowering import refusal
 from p4kube_core.compiler.lowering.kinds import Kinds
 from p4kube_core.compiler.lowering.scope import Scope
 
-MAX_STATEMENTS: Final = 100_000
+MAX_STATEMENTS: Final = 30_000
 """Most statements of a program once everything is inlined; keeps time and memory bounded."""
 
 
