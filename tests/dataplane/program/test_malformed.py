@@ -1,4 +1,4 @@
-"""Mutated and truncated packets through every function of the catalogue, under sanitizers."""
+"""Mutated and truncated packets through the catalogue's functions and more, under sanitizers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.ir import program as ir
 from tests.dataplane.program import compiled, harness
 
-FUNCTIONS = sorted(Path(__file__).parents[3].glob("p4nf/*/*.p4"))
+FUNCTIONS = [
+    *sorted(Path(__file__).parents[3].glob("p4nf/*/*.p4")),
+    *sorted(Path(__file__).parent.glob("programs/*.p4")),
+]
 PACKETS = 100_000
 ENTRIES = 200  # a table
 
@@ -62,7 +65,10 @@ def packets() -> list[bytes]:
     ]
     plain = [macs + struct.pack(">H", kind) + body for kind, body in bodies]
     tagged = [macs + b"\x81\0\0\x05" + p[12:] for p in plain]
-    return plain + tagged
+    labels = [b"\0\0\x10\x40" * n + b"\0\0\x21\x40" for n in range(6)]
+    labelled = [macs + b"\x88\x47" + stack + ipv4(17, udp) for stack in labels]
+    odd = [macs + b"\x88\xcc" + bytes([8 * n]) + bytes(range(64)) for n in range(5)]
+    return plain + tagged + labelled + odd
 
 
 def entries(program: ir.Program) -> list[bytes]:
