@@ -181,6 +181,17 @@ def test_vhost_client_reconnects(
     assert_joined(wired, guest)
 
 
+def test_a_node_full_of_guests(wired: dataplane.Dataplane, tmp_path: pathlib.Path) -> None:
+    """Far more ports than DPDK has room for ethdevs."""
+    for i in range(250):
+        path = str(tmp_path / f"v{i}")
+        wired.call("port_add", name=f"v{i}", kind="vhost", socket=path, server=i % 2 == 0)
+        wired.call("wire", device=1, port=100 + i, name=f"v{i}")
+    wired.rings(1, 1)
+    wired.inject("r1", *[FRAME] * 1000)
+    assert wired.collect("r2") == [FRAME] * 1000
+
+
 def test_vhost_sockets_that_cannot_be(wired: dataplane.Dataplane, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "file"
     file.touch()
