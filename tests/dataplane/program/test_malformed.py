@@ -89,6 +89,8 @@ def entries(program: ir.Program) -> list[bytes]:
                 keyset(rng, key.kind, layout.width_bits(key.expression.type))
                 for key in table.table.keys
             )
+            if all(isinstance(k, ir.Masked) and k.mask == 0 for k in keysets):
+                continue  # it would hide all that stand behind it
             made = ir.Entry(keysets, call, priority + 1, program.span)
             record = layout.record(table, action, made)
             found.append(struct.pack(">H", table.index) + record)
@@ -96,7 +98,7 @@ def entries(program: ir.Program) -> list[bytes]:
 
 
 def keyset(rng: random.Random, kind: ir.MatchKind, width: int) -> ir.Keyset:
-    likely = [0, 1, 6, 17, 53, 80, 0x0800, 0x0A000001, 0x0A000002, 0x020000000001]
+    likely = [0, 1, 2, 6, 17, 53, 80, 0x800, 0x8847, 0x88CC, 0xA000001, 0xA000002, 0x20000000001]
     value = rng.choice([*likely, rng.getrandbits(width)]) & ((1 << width) - 1)
     if kind is ir.MatchKind.EXACT:
         return ir.Exactly(value)
