@@ -28,13 +28,6 @@ def _missing(marker: str) -> str | None:
             return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the real data plane share a process: together they would be slower, not faster."""
-    for item in items:
-        if item.get_closest_marker("needs_dpdk") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("dataplane"))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     reasons = [
