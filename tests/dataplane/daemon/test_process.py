@@ -89,6 +89,14 @@ def test_a_killed_one_leaves_nothing_in_the_way(tmp_path: pathlib.Path, variant:
     assert not pathlib.Path("/sys/class/net", interface).exists()
 
 
+def test_what_killed_ones_left_is_removed(tmp_path: pathlib.Path, variant: str) -> None:
+    for _ in range(2):
+        dataplane.Dataplane(tmp_path, "--mbufs", "512", variant=variant).kill()
+    last = dataplane.Dataplane(tmp_path, "--mbufs", "512", variant=variant)
+    assert last.stop() == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"dataplane.log"}
+
+
 def test_it_ends_when_asked(tmp_path: pathlib.Path, variant: str) -> None:
     dp = dataplane.Dataplane(tmp_path, "--mbufs", "512", variant=variant)
     dp.call("shutdown")

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,28 @@ static void remove_runtime_directory(void)
 	*slash = '/';
 }
 
+/* Those that killed processes left, as far as their names are the default. */
+static void remove_left_over(void)
+{
+	char parent[PATH_MAX], path[PATH_MAX + 512];
+	struct dirent *entry;
+	DIR *directory;
+	int pid;
+
+	snprintf(parent, sizeof(parent), "%s", runtime_directory);
+	*strrchr(parent, '/') = '\0';
+	directory = opendir(parent);
+	if (!directory)
+		return;
+	while ((entry = readdir(directory))) {
+		if (sscanf(entry->d_name, "p4kube-%d", &pid) != 1 || kill(pid, 0) == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
+		rmdir(path); /* only if empty */
+	}
+	closedir(directory);
+}
+
 static int initialise(bool huge)
 {
 	char lcores[32], prefix[96], memory[32];
@@ -172,6 +195,7 @@ static int start(void)
 	on_hugepages = settings.huge && hugepages_free_mb() >= HUGE_WANTED_MB;
 	if (choose_runtime_directory() != 0)
 		return -1;
+	remove_left_over();
 	rte_openlog_stream(stderr);
 	if (initialise(on_hugepages) != 0) {
 		if (on_hugepages)
