@@ -123,6 +123,9 @@ def statement(of: st.Statement) -> list[str]:
     match of:
         case st.If():
             lines = [f"if {expression(of.condition)}", *_indented(body(of.then))]
+            if len(of.otherwise) == 1 and isinstance(of.otherwise[0], st.If):
+                first, *rest = statement(of.otherwise[0])
+                return [*lines, f"else {first}", *rest]
             if of.otherwise:
                 lines += ["else", *_indented(body(of.otherwise))]
             return lines

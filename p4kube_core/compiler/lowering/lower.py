@@ -28,8 +28,8 @@ def lower(
     """
     main = checked.main_call()
     if main is None or checked.main is None:
-        message = "the program has no package `main`, so there is nothing to run"
-        found.error(refusal.NO_MAIN, message, checked.program.span)
+        message = f"{checked.program.span.source.name} has no `main`, so there is nothing to run"
+        found.error(refusal.NO_MAIN, message, None)
         return None
     if main.method != v1model.PACKAGE or not _is_ours(main):
         message = f"wanted the package V1Switch of <v1model.p4>, found a {main.method!r}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from p4kube_core.compiler.frontend import ast
+from p4kube_core.compiler.frontend import types as p4
 from p4kube_core.compiler.frontend.checked import Binding, CallKind
 from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.ir import expressions as ex
@@ -151,6 +152,10 @@ def _select(f: Frame, node: ast.Select, names: dict[str, str]) -> ir.Goto | ir.S
         subjects.extend(_scalars(value, node.span))
     cases: list[ir.SelectCase] = []
     for case in node.cases:
+        if isinstance(f.build.checked.expression_types.get(case.keyset), p4.Set) and isinstance(
+            case.keyset, ast.NameExpression
+        ):
+            raise refusal.not_yet("value sets", case.keyset.span)
         sets = _sets(case.keyset, len(subjects))
         found = [
             keysets.constant(f, n, _scalar(s, node.span))

@@ -62,6 +62,8 @@ DEFAULTS = {
 
 
 def text_of(case: reader.Case) -> str:
+    if "p4" in case.sections:  # a whole program
+        return case.sections["p4"]
     given = {k: v for k, v in case.sections.items() if k != "out"}
     assert given.keys() <= DEFAULTS.keys(), case.title
     return SKELETON % {**DEFAULTS, **given}
