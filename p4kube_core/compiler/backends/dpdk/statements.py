@@ -8,7 +8,7 @@ from typing import assert_never, final
 
 from p4kube_core import errors
 from p4kube_core.compiler.backends import expressions, places, values, walk
-from p4kube_core.compiler.backends.dpdk import hashes, wire
+from p4kube_core.compiler.backends.dpdk import extraction, hashes
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
@@ -45,11 +45,11 @@ class Writer:
             case st.Push() | st.Pop():
                 self._move(of)
             case st.SetNextIndex():
-                self._guarded(
-                    self.unit.printer.spot(of.stack), "{}.next = " + self._show(of.value) + ";"
+                self.guarded(
+                    self.unit.printer.spot(of.stack), "{}.next = " + self.show(of.value) + ";"
                 )
             case st.Extract() | st.Advance() | st.Lookahead() | st.Verify():
-                self._parse(of)
+                extraction.write(self, of)
             case st.Emit():
                 if self.emit is None:
                     raise errors.InvariantViolated("an emit stands outside of the deparser")
@@ -80,10 +80,10 @@ class Writer:
             case _:
                 assert_never(of)
 
-    def _show(self, e: ex.Expression) -> str:
+    def show(self, e: ex.Expression) -> str:
         return self.unit.printer.show(e)
 
-    def _guarded(self, spot: places.Spot, line: str, valid_too: bool = True) -> None:
+    def guarded(self, spot: places.Spot, line: str, valid_too: bool = True) -> None:
         """Write the line, in which {} is the place, for the case that there is such a place."""
         guards = list(spot.guards)
         if "false" in guards:
@@ -101,12 +101,12 @@ class Writer:
 
     def store(self, target: ex.Place, value: str) -> None:
         """Assign a printed number."""
-        self._guarded(self.unit.printer.spot(target), f"{{}} = {value};")
+        self.guarded(self.unit.printer.spot(target), f"{{}} = {value};")
 
     def assign(self, target: ex.Place, value: ex.Expression) -> None:
         of = target.type
         if isinstance(of, types.Bits | types.Bool):
-            self.store(target, self._show(value))
+            self.store(target, self.show(value))
             return
         assert isinstance(value, ex.Var | ex.Member | ex.Index)
         if isinstance(of, types.Struct):
@@ -119,7 +119,7 @@ class Writer:
             nothing = self.nothing(of)
             found = expressions.condition(spot.guards)
             copied = nothing if "false" in spot.guards else f"{found} ? {spot.text} : {nothing}"
-        self._guarded(self.unit.printer.spot(target), f"{{}} = {copied};")
+        self.guarded(self.unit.printer.spot(target), f"{{}} = {copied};")
 
     def nothing(self, of: types.Type) -> str:
         """The value of a type that nothing was written to."""
@@ -134,14 +134,12 @@ class Writer:
                 self.clear(ex.Member(m.type, target, m.name))
             return
         # What is invalid is zero already.
-        self._guarded(
-            self.unit.printer.spot(target), f"{{}} = {self.nothing(of)};", valid_too=False
-        )
+        self.guarded(self.unit.printer.spot(target), f"{{}} = {self.nothing(of)};", valid_too=False)
 
     def _set_valid(self, of: st.SetValid) -> None:
         # An invalid header is zero all over, so that only its flag is missing.
         line = "{}.valid = true;" if of.valid else f"{{}} = {self.nothing(of.header.type)};"
-        self._guarded(self.unit.printer.spot(of.header), line)
+        self.guarded(self.unit.printer.spot(of.header), line)
 
     def _move(self, of: st.Push | st.Pop) -> None:
         """Written out element by element: a loop would keep the stack out of registers."""
@@ -167,12 +165,12 @@ class Writer:
 
     def _if(self, of: st.If) -> None:
         code = self.unit.code
-        code.open(f"if ({self._show(of.condition)})")
+        code.open(f"if ({self.show(of.condition)})")
         self.body(of.then)
         otherwise = of.otherwise
         while len(otherwise) == 1 and isinstance(otherwise[0], st.If):
             inner = otherwise[0]
-            code.turn(f"else if ({self._show(inner.condition)})")
+            code.turn(f"else if ({self.show(inner.condition)})")
             self.body(inner.then)
             otherwise = inner.otherwise
         if otherwise:
@@ -187,7 +185,7 @@ class Writer:
             self._if_chain(of, subject)
             return
         code = self.unit.code
-        code.line(f"switch ({self._show(of.subject)}) {{")
+        code.line(f"switch ({self.show(of.subject)}) {{")
         for case in of.cases:
             for value in case.values[:-1]:
                 code.line(f"case {values.literal(value, subject)}:")
@@ -204,7 +202,7 @@ class Writer:
     def _if_chain(self, of: st.Switch, subject: types.Bits) -> None:
         code = self.unit.code
         code.open()
-        code.line(f"const {values.c_type(subject)} subject = {self._show(of.subject)};")
+        code.line(f"const {values.c_type(subject)} subject = {self.show(of.subject)};")
         code.line()
         for position, case in enumerate(of.cases):
             tests = [f"subject == {values.literal(v, subject)}" for v in case.values]
@@ -302,83 +300,6 @@ class Writer:
         """The statement that fails with one of core.p4's errors."""
         self.used.add(name)
         return f"goto fail_{name};"
-
-    def _parse(self, of: st.Extract | st.Advance | st.Lookahead | st.Verify) -> None:
-        code = self.unit.code
-        match of:
-            case st.Verify():
-                code.open(f"if ({self.unit.printer.negated(of.condition)})")
-                self.fail(self._show(of.error))
-                code.close()
-            case st.Extract():
-                self._extract(of)
-            case st.Advance():
-                self._advance(of)
-            case st.Lookahead():
-                self._lookahead(of)
-
-    def _require(self, size: str) -> None:
-        self.unit.code.line(f"if (!p4k_holds(&cursor, {size}))")
-        self.unit.code.line(f"\t{self.fail_with('PacketTooShort')}")
-
-    def _extract(self, of: st.Extract) -> None:
-        header = of.header.type
-        assert isinstance(header, types.Header)
-        size = wire.size_bytes(header)
-        self._require(str(size))
-        load = self.unit.function("load", header.name)
-        self._guarded(self.unit.printer.spot(of.header), f"{load}(&{{}}, cursor.at);")
-        head = self.unit.heads.get(walk.path_of(of.header))
-        if head is not None:
-            self.unit.code.line(f"s->{head} = cursor.at;")
-        self.unit.code.line(f"cursor.at += {size};")
-
-    def _advance(self, of: st.Advance) -> None:
-        code = self.unit.code
-        if isinstance(of.bits, ex.Const) and of.bits.value % 8 == 0:
-            self._require(str(of.bits.value // 8))
-            code.line(f"cursor.at += {of.bits.value // 8};")
-            return
-        bits = self.unit.printer.operand(of.bits)
-        code.line(f"if ({bits} % 8 != 0)")
-        code.line(f"\t{self.fail_with('ParserInvalidArgument')}")
-        self._require(f"{bits} / 8")
-        code.line(f"cursor.at += {bits} / 8;")
-
-    def _lookahead(self, of: st.Lookahead) -> None:
-        to = of.target.type
-        self._require(str(wire.size_bytes(to)))
-        spot = self.unit.printer.spot(of.target)
-        match to:
-            case types.Bits() | types.Bool():
-                self._guarded(spot, f"{{}} = {wire.load_leaf(to, 0, 'cursor.at')};")
-            case types.Header():
-                load = self.unit.function("load", to.name)
-                self._guarded(spot, f"{load}(&{{}}, cursor.at);")
-            case types.Struct() | types.Stack():
-                self._peek(of.target, 0)
-            case _:
-                raise errors.InvariantViolated(f"a lookahead of {to}")
-
-    def _peek(self, target: ex.Place, offset: int) -> int:
-        """Read from that many bits behind the cursor; returns the offset of what follows."""
-        of = target.type
-        match of:
-            case types.Struct() | types.Header():
-                if isinstance(of, types.Header):
-                    self._guarded(self.unit.printer.spot(target), "{}.valid = true;")
-                for m in of.members:
-                    offset = self._peek(ex.Member(m.type, target, m.name), offset)
-                return offset
-            case types.Stack():
-                for i in range(of.size):
-                    element = ex.Index(of.element, target, ex.Const(types.Bits(32), i))
-                    offset = self._peek(element, offset)
-                return offset
-            case _:
-                text = wire.load_leaf(expressions.scalar(of), offset, "cursor.at")
-                self.store(target, text)
-                return offset + types.width_bits(of)
 
 
 def declare(unit: Unit, variables: tuple[ir.Variable, ...], mentioned: set[str]) -> None:
