@@ -81,8 +81,8 @@ control Route(inout headers_t hdr, inout metadata_t meta, inout standard_metadat
 
     apply {
         if (hdr.ipv4.isValid() && hdr.ipv4.ver_ihl == 0x45 && hdr.ipv4.ttl > 1) {
-            if (routes.apply().hit) {
-                next_hops.apply();
+            switch (routes.apply().action_run) {
+                set_next_hop: { next_hops.apply(); }
             }
         } else {
             drop();
