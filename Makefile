@@ -27,6 +27,8 @@ TEST_PACKAGES :=
 
 TESTS ?= tests
 JOBS ?= 2
+# Many tests wait for packets rather than compute.
+TEST_JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
 
 .PHONY: build packages venv dataplane shell demo test check lint format clean help
 
@@ -66,13 +68,13 @@ $(STAMPS)/shell.stamp: pyproject.toml | packages
 demo: build
 	@exec $(BIN)/p4kube demo
 
-# Tests that need root, ports or both cores share one process each (xdist groups).
+# Tests that must not run beside each other share an xdist group.
 test: build shell
 	@.ci/packages $(TEST_PACKAGES)
 	@echo "== data plane: the same under AddressSanitizer, for tests"
 	@$(MAKE) -C $(DATAPLANE) -j$(JOBS) asan
 	@echo "== tests: $(TESTS)"
-	@CI=$${CI:-true} $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
+	@CI=$${CI:-true} $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(TESTS)
 
 check: build lint
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/golden
