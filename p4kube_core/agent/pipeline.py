@@ -97,19 +97,24 @@ def _check_p4info(info: Any, manifest: artifact.Manifest) -> None:
                     INVALID_ARGUMENT,
                     f"the P4Info is not of program {manifest.name}: want {noun} {name} ({number})",
                 )
-    tables = {t.id for t in manifest.tables}
+    manifest_fields = {t.id: {f.id: (f.width, f.match) for f in t.fields} for t in manifest.tables}
     for table in info.tables:
-        if table.preamble.id not in tables:
+        if table.preamble.id not in manifest_fields:
             raise Refusal(
                 INVALID_ARGUMENT,
                 f"the P4Info is not of program {manifest.name}, which has no table "
                 f"{table.preamble.name} ({table.preamble.id})",
             )
-    widths = {t.id: [(f.id, f.width, f.match) for f in t.fields] for t in manifest.tables}
-    types = protos.p4info.MatchField.MatchType
+    types = protos.p4info.MatchField.MatchType.items()
+    names = {number: name.lower() for name, number in types}
     for table in info.tables:
-        found = [(f.id, f.bitwidth, types.Name(f.match_type).lower()) for f in table.match_fields]
-        if sorted(found) != sorted(widths[table.preamble.id]):
+        fields = manifest_fields[table.preamble.id]
+        # P4Info gives no width for a type that it does not know as bits, such as `error`.
+        found = {
+            (f.id, f.bitwidth or fields.get(f.id, (0, ""))[0], names.get(f.match_type, ""))
+            for f in table.match_fields
+        }
+        if found != {(number, width, match) for number, (width, match) in fields.items()}:
             raise Refusal(
                 INVALID_ARGUMENT,
                 f"the P4Info is not of program {manifest.name}: the match fields of table "

@@ -133,7 +133,8 @@ def _fill_table_entry(schema: Schema, entry: TableEntry, message: Any, to_write:
 def _fill_match(table: TableSchema, field: FieldSchema, match: Match, message: Any) -> None:
     def encode(value: int) -> bytes:
         try:
-            return codec.to_bytes(value, field.width)
+            # P4Info gives no width for a type that it does not know as bits, such as `error`.
+            return codec.to_bytes(value, field.width or max(1, value.bit_length()))
         except ValueError as e:
             raise InvalidEntry(f"{table.name}, field {field.name}: {e}") from e
 

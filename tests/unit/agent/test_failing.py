@@ -63,6 +63,8 @@ def test_no_data_plane_for_a_while(wanted: Settings, flag: Path) -> None:
         one.insert(rule(1))
         flag.touch()
         os.kill(int(wanted.dataplane_pid_file.read_text()), signal.SIGKILL)
+        while admin.status()["dataplane"]["running"]:
+            pass
         refused = failure(lambda: one.insert(rule(2)))
         assert refused.code == code.UNAVAILABLE
         assert "the data plane is not running: the data plane did not start" in refused.message
@@ -183,3 +185,16 @@ def test_member_missing() -> None:
         archive.writestr("manifest.json", "{}")
     with pytest.raises(artifact.InvalidArtifact, match="want artifact format 1, found None"):
         artifact.unpack(buffer.getvalue())
+
+
+def test_field_without_width_in_p4info_is_taken() -> None:
+    config = program.config()
+    config.p4info.tables[0].match_fields[1].ClearField("bitwidth")
+    assert load(config).tables[program.HOSTS].key_bytes == 6
+
+
+def test_match_type_that_is_none() -> None:
+    config = program.config()
+    config.p4info.tables[0].match_fields[1].match_type = 99
+    with pytest.raises(Refusal, match=r"the match fields of table ingress\.hosts differ"):
+        load(config)
