@@ -189,10 +189,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--swx-library", type=Path, default=settings.swx_library)
     options = parser.parse_args()
-    measure(
-        dataclasses.replace(settings, rounds=options.rounds, swx_library=options.swx_library),
-        options.json,
-    )
+    settings = dataclasses.replace(settings, rounds=options.rounds, swx_library=options.swx_library)
+    try:
+        measure(settings, options.json)
+    except errors.P4KubeError as e:
+        sys.exit(str(e))
 
 
 if __name__ == "__main__":
