@@ -272,8 +272,9 @@ static void work(struct worker *self)
 			if (!turn(self, current))
 				sleep_on(self, all);
 			/* A wiring that changed meanwhile may have lost some of these ports: adopt() disarms. */
-			if (atomic_load(&wiring)->version == self->version)
-				disarm(self, atomic_load(&wiring));
+			current = atomic_load(&wiring);
+			if (current->version == self->version)
+				disarm(self, current);
 		}
 		rte_rcu_qsbr_quiescent(rcu, self->index);
 	}
