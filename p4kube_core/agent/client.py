@@ -101,8 +101,10 @@ class AgentClient:
             answer: dict[str, Any] = call(request, timeout=self._timeout_s)
         except grpc.RpcError as e:
             message = e.details() or e.code().name.lower()
-            if e.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            if e.code() is grpc.StatusCode.DEADLINE_EXCEEDED or _is_from_below(message):
                 raise errors.SwitchUnavailable(f"no agent at {self.address}: {message}") from e
+            if e.code() is grpc.StatusCode.UNAVAILABLE:
+                raise errors.SwitchUnavailable(message) from e
             raise AgentRefused(message) from e
         return answer
 
@@ -116,6 +118,11 @@ class AgentClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _is_from_below(message: str) -> bool:
+    """Say whether a sentence is gRPC's own about a connection, and not an agent's."""
+    return message.startswith(("failed to connect", "Socket closed", "recvmsg", "Connection"))
 
 
 @final

@@ -9,6 +9,7 @@ import ipaddress
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -163,6 +164,7 @@ def _tcp_server(
     credentials: grpc.ServerCredentials | None,
     p4: grpc.GenericRpcHandler[Any, Any],
 ) -> grpc.aio.Server:
+    _try_to_bind(address)
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers((p4,))
     try:
@@ -171,8 +173,22 @@ def _tcp_server(
         else:
             server.add_secure_port(address, credentials)
     except RuntimeError as e:
-        raise errors.MachineError(f"cannot listen at {address}: is the port in use?") from e
+        raise errors.MachineError(f"cannot listen at {address}: {e}") from e
     return server
+
+
+def _try_to_bind(address: str) -> None:
+    """Find out why an address cannot be had; gRPC tells only its own log."""
+    host, _, port = address.rpartition(":")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as e:
+        raise errors.MachineError(f"cannot listen at {address}: {e.strerror}") from e
 
 
 def _tcp_address(wanted: Settings) -> tuple[str, grpc.ServerCredentials | None] | None:
