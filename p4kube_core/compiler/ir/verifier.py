@@ -5,6 +5,7 @@ What is found here is a fault of ours, never of the program's author.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import final
 
@@ -92,7 +93,7 @@ class _Verifier:
             "state": [s.name for s in of.parser.states],
         }
         for what, group in groups.items():
-            for name in sorted({n for n in group if group.count(n) > 1}):
+            for name in sorted(n for n, count in Counter(group).items() if count > 1):
                 self._found("program", f"two of {what} {name!r}")
         if of.metadata not in {v.name for v in of.variables}:
             self._found("program", f"no variable {of.metadata!r} for the architecture's metadata")

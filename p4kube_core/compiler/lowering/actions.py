@@ -8,7 +8,7 @@ from p4kube_core.compiler.frontend.checked import ActionUse, Binding
 from p4kube_core.compiler.frontend.source import BUILT_IN, Span
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
-from p4kube_core.compiler.lowering import binding, expressions, order, refusal, statements
+from p4kube_core.compiler.lowering import binding, expressions, refusal, statements
 from p4kube_core.compiler.lowering.frame import Flow, Frame
 from p4kube_core.compiler.lowering.scope import ActionInstance, Scope, control_plane_name
 
@@ -42,7 +42,7 @@ def _lower(f: Frame, of: ActionInstance, bound: tuple[Binding, ...], span: Span)
     scope = of.scope.inner()
     name = f.build.unique("action", of.control_name)
     parameters = _parameters(f, declaration, scope)
-    inner = Frame(f.build, f.scope, Flow(), block="action")
+    inner = Frame(f.build, f.scope, Flow())
     outs = binding.bind(inner, bound, scope, False, span)
     inner.scope = scope
     inner.flow = Flow(pending=outs)
@@ -72,19 +72,11 @@ def _parameters(
     for p in declaration.parameters:
         if p.direction is not Direction.NONE:
             continue
-        of = f.build.kinds.of(scope.type(f.build.checked.declared_type(p)), p.span)
-        if not order.is_scalar(of):
-            raise refusal.not_yet(f"an action parameter of type {of}", p.span)
+        of = f.build.kinds.scalar(scope.type(f.build.checked.declared_type(p)), p.span)
         variable = f.build.unique("variable", p.name)
         scope.bind(p, ex.Var(of, variable))
         local = control_plane_name(p.name, p.annotations)
-        made.append(
-            ir.Parameter(
-                variable,
-                local,
-                f.build.kinds.scalar(scope.type(f.build.checked.declared_type(p)), p.span),
-            )
-        )
+        made.append(ir.Parameter(variable, local, of))
     return tuple(made)
 
 

@@ -5,8 +5,7 @@ The value of an aggregate (header, struct, stack, tuple, varbit) is always a pla
 
 from __future__ import annotations
 
-from p4kube_core.compiler.frontend import ast, type_algebra
-from p4kube_core.compiler.frontend import types as p4
+from p4kube_core.compiler.frontend import ast
 from p4kube_core.compiler.frontend.ast import BinaryOperator, UnaryOperator
 from p4kube_core.compiler.frontend.checked import EnumValue, ErrorValue, Value
 from p4kube_core.compiler.frontend.source import Span
@@ -135,10 +134,10 @@ def _name(f: Frame, node: ast.NameExpression) -> ex.Expression:
     declaration = f.build.checked.use(node)
     meaning = None if declaration is None else f.scope.find(declaration)
     if isinstance(meaning, Deferred):
-        inner = Frame(f.build, meaning.scope, f.flow, f.out, f.block)
+        inner = Frame(f.build, meaning.scope, f.flow, f.out)
         return value(inner, meaning.value)
     if meaning is None and isinstance(declaration, ast.ConstantDeclaration):
-        return value(Frame(f.build, f.build.top, f.flow, f.out, f.block), declaration.value)
+        return value(Frame(f.build, f.build.top, f.flow, f.out), declaration.value)
     if isinstance(meaning, ex.Expression):
         return meaning
     if meaning is None and f.build.diagnostics.has_errors:
@@ -269,7 +268,3 @@ def _conditional(f: Frame, node: ast.Conditional) -> ex.Expression:
         aggregates.assign(otherwise, result, node.otherwise, node.span)
     f.emit(st.If(node.span, condition, tuple(then.out), tuple(otherwise.out)))
     return result
-
-
-def underlying(of: p4.Type) -> p4.Type:
-    return type_algebra.underlying(of)

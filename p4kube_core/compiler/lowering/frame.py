@@ -93,7 +93,6 @@ class Frame:
     scope: Scope
     flow: Flow
     out: list[st.Statement] = field(default_factory=list)
-    block: str = "control"  # or parser, deparser, action, table: for messages
 
     def emit(self, statement: st.Statement) -> None:
         self.build.statements += 1
@@ -104,7 +103,7 @@ class Frame:
 
     def within(self, scope: Scope | None = None, flow: Flow | None = None) -> Frame:
         """The same place with an empty list of statements."""
-        return Frame(self.build, scope or self.scope, flow or self.flow, [], self.block)
+        return Frame(self.build, scope or self.scope, flow or self.flow, [])
 
     def temporary(self, of: types.Type, span: Span, name: str = "tmp") -> ex.Var:
         return self.build.variable(name, of, span)

@@ -121,7 +121,7 @@ def _bind(f: Frame, of: BlockInstance, shared: tuple[ex.Var, ...]) -> None:
 
 def _parser(f: Frame, of: BlockInstance, shared: tuple[ex.Var, ex.Var, ex.Var]) -> ir.Parser:
     _bind(f, of, shared)
-    inner = Frame(f.build, of.scope, Flow(), block="parser")
+    inner = Frame(f.build, of.scope, Flow())
     blocks.elaborate(inner, of)
     states = parsers.states(inner, of)
     error = types.member(shared[2].type, "parser_error")
@@ -140,7 +140,7 @@ def _control(
     f: Frame, of: BlockInstance, role: ir.Role, shared: tuple[ex.Var, ex.Var, ex.Var]
 ) -> ir.Control:
     _bind(f, of, shared)
-    inner = Frame(f.build, of.scope, Flow(), block=role)
+    inner = Frame(f.build, of.scope, Flow())
     blocks.elaborate(inner, of)
     blocks.body(inner, of)
     return ir.Control(role, of.declaration.name, (), tuple(inner.out), of.declaration.name_span)

@@ -59,15 +59,6 @@ def settled(f: Frame, place: ex.Place, span: Span) -> ex.Place:
             return ex.Index(place.type, base, index)
 
 
-def is_settled(place: ex.Place) -> bool:
-    """No index in it is computed at run time."""
-    while not isinstance(place, ex.Var):
-        if isinstance(place, ex.Index) and not isinstance(place.index, ex.Const):
-            return False
-        place = place.base
-    return True
-
-
 def overlap(one: ex.Place, other: ex.Place) -> bool:
     """Writing to one may change the other."""
     for a, b in zip(_steps(one), _steps(other), strict=False):

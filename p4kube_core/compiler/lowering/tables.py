@@ -24,9 +24,6 @@ from p4kube_core.compiler.lowering.scope import ExternInstance, TableInstance
 from p4kube_core.compiler.p4info import keynames
 
 DEFAULT_SIZE = 1024  # entries, where the program says none
-_IGNORED = frozenset(
-    {"size", "default_action", "entries", "largest_priority_wins", "priority_delta"}
-)
 _NOT_YET = {
     "implementation": "action profiles and selectors",
     "action_selector": "action selectors",
@@ -69,7 +66,7 @@ def apply(
 
 def _lower(f: Frame, table: TableInstance) -> LoweredTable:
     facts = f.build.checked.tables[table.declaration]
-    inner = Frame(f.build, table.scope, Flow(), block="table")
+    inner = Frame(f.build, table.scope, Flow())
     keys = tuple(_key(inner, key) for key in facts.keys)
     listed, declarations = _actions(inner, facts)
     default = _default(inner, facts, listed, declarations)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import folding
@@ -13,7 +12,6 @@ from p4kube_core.compiler.ir import statements as st
 
 Rewrite = Callable[[st.Body], st.Body]
 Change = Callable[[ex.Expression], ex.Expression]
-_S = TypeVar("_S", bound=st.Statement)
 
 
 def statements(body: st.Body) -> Iterator[st.Statement]:
