@@ -16,6 +16,7 @@ PROGRAMS = pathlib.Path(__file__).parent / "programs"
 Program = Callable[..., pathlib.Path]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if pathlib.Path(__file__).parent in item.path.parents:

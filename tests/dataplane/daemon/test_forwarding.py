@@ -105,14 +105,14 @@ def test_ports_come_and_go_while_packets_run(
     dp.call("device_add", id=1, object=str(program("forward")), name="f")
     dp.rings(1, 1, 2)
     other = dataplane.Client(dp.path)
-    for i in range(50):
+    for i in range(400):
         other.call("port_add", name=f"x{i}", kind="ring")
         dp.inject("r1", b"%d" % i)
         other.call("wire", device=1, port=10 + i, name=f"x{i}")
         if i % 2:
             other.call("port_remove", name=f"x{i}")
-    assert dp.collect("r2") == [b"%d" % i for i in range(50)]
-    assert len(dp.ports()) == 27
+    assert dp.collect("r2") == [b"%d" % i for i in range(400)]
+    assert len(dp.ports()) == 202
 
 
 def test_unwire_by_port_or_name(dp: dataplane.Dataplane, program: conftest.Program) -> None:
