@@ -203,6 +203,9 @@ class Printer:
             return _saturating(of, op, left, right)
         if op in (_Op.DIV, _Op.MOD):
             return _division(of, op, left, right)
+        if op is _Op.MUL and of.width > 64:
+            # Not every target has products of so many bits.
+            return cut(of, _call("p4k_mul_wide", cast(_wide(of), left).c, cast(_wide(of), right).c))
         if of.signed:
             wide = _wide(of)
             return _sign(of, _binary(cast(wide, left), op.value, cast(wide, right)))

@@ -17,6 +17,7 @@ from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import types
 
 Print = Callable[[ex.Expression], str]
+Bound = Callable[[str, int], str]
 
 
 @final
@@ -47,7 +48,7 @@ RESERVED: Final = frozenset(
         """
         action actions arrays at bits block buffer bytes context counters cursor deparse drop drops
         entry front hash header i key length n nothing p4k_program packet packets parse payload
-        process reason run s state steps sum tables value
+        process reason run s scratch skb state steps sum tables value work buffers
         """,
     )
 )
@@ -129,6 +130,7 @@ class Storage:
     arrays: frozenset[
         str
     ]  # paths of stacks that are kept apart, since they are indexed at run time
+    bound: Bound  # makes sure of an index below the size
     _names: names.Names = field(default_factory=lambda: names.Names(RESERVED))
 
     def cells(self, variable: ir.Variable) -> list[Cell]:
@@ -179,4 +181,5 @@ class Storage:
             guards = base.guards if inside else (*base.guards, "false")
             return Spot(f"{base.text}.at[{index.value if inside else 0}]", guards=guards)
         text = show(index)
-        return Spot(f"{base.text}.at[{text}]", guards=(*base.guards, f"{text} < {stack.size}"))
+        at = self.bound(text, stack.size)
+        return Spot(f"{base.text}.at[{at}]", guards=(*base.guards, f"{text} < {stack.size}"))

@@ -60,8 +60,7 @@ def _checksum(unit: Unit, leaves: tuple[joined.Leaf, ...], payload: bool) -> str
     for start, size in _summands(leaves):
         code.line(f"sum += {joined.word(leaves, start, size).c};")
     if payload:
-        rest = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
-        total = f"p4k_sum({rest})"
+        total = f"{unit.dialect.payload_sum}({unit.dialect.payload})"
         if _total_bits(leaves) // 8 % 2:
             # It begins in the middle of a word.
             total = f"p4k_swap(p4k_fold({total}))"
@@ -98,6 +97,5 @@ def _over_bytes(unit: Unit, leaves: tuple[joined.Leaf, ...], name: str, payload:
         code.line(f"p4k_store(bytes + {start}, {taken}, {word.c});")
     code.line(f"hash = {name}({name}_start, bytes, {size});")
     if payload:
-        rest = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
-        code.line(f"hash = {name}(hash, {rest});")
+        code.line(f"hash = {name}(hash, {unit.dialect.payload});")
     return f"{name}_end(hash)"

@@ -8,7 +8,7 @@ from typing import assert_never, final
 
 from p4kube_core import errors
 from p4kube_core.compiler.backends import expressions, places, values, walk
-from p4kube_core.compiler.backends.dpdk import extraction, hashes
+from p4kube_core.compiler.backends.dpdk import hashes
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
@@ -49,7 +49,7 @@ class Writer:
                     self.unit.printer.spot(of.stack), "{}.next = " + self.show(of.value) + ";"
                 )
             case st.Extract() | st.Advance() | st.Lookahead() | st.Verify():
-                extraction.write(self, of)
+                self.unit.dialect.parse(self, of)
             case st.Emit():
                 if self.emit is None:
                     raise errors.InvariantViolated("an emit stands outside of the deparser")
@@ -72,9 +72,9 @@ class Writer:
                 self.ended = True
                 self.unit.code.line(self.on_exit)
             case st.ApplyTable():
-                self._apply(of)
+                self.unit.dialect.apply(self, of)
             case st.Count():
-                self._count(of)
+                self.unit.dialect.count(self, of)
             case st.Hash():
                 hashes.write(self.unit, of, self.store)
             case _:
@@ -239,53 +239,6 @@ class Writer:
         if label in self.used:
             self.unit.code.label(self.unit.labels[label])
             self.unit.code.line(";")
-
-    # Tables and counters.
-
-    def _apply(self, of: st.ApplyTable) -> None:
-        unit, code = self.unit, self.unit.code
-        table = unit.layout.table(of.table)
-        number = table.index
-        default = f"p4k_default(s->context->tables[{number}])"
-        code.open()
-        if table.fields:
-            find = unit.function("find", of.table)
-            code.line(f"const struct p4k_entry *entry = {find}(s);")
-            code.line()
-            if of.hit is not None:
-                self.store(of.hit, "entry != NULL")
-            code.line("if (entry == NULL)")
-            code.line(f"\tentry = {default};")
-        else:
-            code.line(f"const struct p4k_entry *entry = {default};")
-            code.line()
-            if of.hit is not None:
-                self.store(of.hit, "false")
-        if of.action_run is not None:
-            self.store(of.action_run, f"{unit.function('position', of.table)}(entry->action)")
-        run = f"{unit.function('run', of.table)}(s, entry)"
-        if any(a.action in unit.exiting for a in table.table.actions):
-            code.line(f"if ({run})")
-            code.line(f"\t{self.on_exit}")
-        else:
-            code.line(f"{run};")
-        code.close()
-
-    def _count(self, of: st.Count) -> None:
-        unit = self.unit
-        index = unit.layout.counter_index(of.counter)
-        cells = f"s->context->counters[{index}]"
-        if of.index is None:
-            unit.code.line(f"p4k_count({cells}, entry->slot, s->length);")
-            return
-        size = unit.layout.counters[index].size
-        at = unit.printer.operand(of.index)
-        if isinstance(of.index, ex.Const):
-            if of.index.value < size:
-                unit.code.line(f"p4k_count({cells}, {at}, s->length);")
-            return
-        unit.code.line(f"if ({at} < {size})")
-        unit.code.line(f"\tp4k_count({cells}, {unit.printer.show(of.index)}, s->length);")
 
     # Parsers.
 

@@ -10,7 +10,9 @@ from typing import Final, final
 
 from p4kube_core import errors
 from p4kube_core.compiler.backends import code, expressions, layout, names, places, walk
+from p4kube_core.compiler.backends.dialect import Dialect
 from p4kube_core.compiler.backends.dpdk import graph, inplace
+from p4kube_core.compiler.backends.dpdk.dialect import DPDK
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -24,6 +26,7 @@ DROPS: Final = ("malformed", "ingress", "egress", "no_room")
 @dataclass(frozen=True, slots=True)
 class Unit:
     program: ir.Program
+    dialect: Dialect
     layout: layout.Layout
     c_types: places.CTypes
     storage: places.Storage
@@ -90,7 +93,10 @@ def _heads(plan: inplace.Plan | None) -> dict[str, str]:
 
 
 def _steady(
-    plan: inplace.Plan | None, heads: Mapping[str, str], functions: names.Names
+    dialect: Dialect,
+    plan: inplace.Plan | None,
+    heads: Mapping[str, str],
+    functions: names.Names,
 ) -> dict[str, expressions.Steady]:
     """Numbers of headers that stay where they are, and that no statement writes."""
     if plan is None:
@@ -104,29 +110,32 @@ def _steady(
         for m in header.members:
             path = f"{base}.{m.name}"
             if isinstance(m.type, types.Bits | types.Bool) and path not in plan.written:
-                source = expressions.Source(f"s->{heads[base]}", offset)
+                source = expressions.Source(dialect.head(heads[base]), offset)
                 reader = functions[f"read {header.name}.{m.name}"]
                 found[path] = expressions.Steady(source, reader, m.type)
             offset += types.width_bits(m.type)
     return found
 
 
-def make(program: ir.Program) -> Unit:
+def make(program: ir.Program, dialect: Dialect = DPDK) -> Unit:
     program = _without_first_clears(program)
     c_types = places.CTypes()
-    shared = frozenset(v.name for v in program.variables)
-    indexed = walk.indexed_at_run_time(walk.bodies(program))
+    owned = walk.variables(program) if dialect.keeps_all else program.variables
+    shared = frozenset(v.name for v in owned)
+    indexed = () if dialect.keeps_all else walk.indexed_at_run_time(walk.bodies(program))
     arrays = frozenset(walk.path_of(p) for p in indexed if ex.root(p).name in shared)
-    storage = places.Storage(c_types, shared, arrays)
+    storage = places.Storage(c_types, shared, arrays, dialect.index)
     in_place = inplace.plan(program)
     functions = names.Names(made=True)
     heads = _heads(in_place)
+    steady = _steady(dialect, in_place, heads, functions)
     return Unit(
         program=program,
+        dialect=dialect,
         layout=layout.lay_out(program),
         c_types=c_types,
         storage=storage,
-        printer=expressions.Printer(storage, "s->length", _steady(in_place, heads, functions)),
+        printer=expressions.Printer(storage, dialect.length, steady),
         labels=names.Names(),
         functions=functions,
         in_place=in_place,

@@ -201,6 +201,11 @@ P4K_INLINE p4k_i128 p4k_sar_wide(p4k_i128 value, p4k_u128 by)
 	return value >> (unsigned int)(by < 127 ? by : 127);
 }
 
+P4K_INLINE p4k_u128 p4k_mul_wide(p4k_u128 a, p4k_u128 b)
+{
+	return a * b;
+}
+
 /* Saturating sums and differences of bit<W> and int<W>, both operands in range. */
 P4K_INLINE uint64_t p4k_sat_add(uint64_t a, uint64_t b, unsigned int width)
 {

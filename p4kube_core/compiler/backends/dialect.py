@@ -1,0 +1,44 @@
+"""Where the C of the targets differs, for the code that all of them share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from p4kube_core.compiler.ir import statements as st
+
+if TYPE_CHECKING:
+    from p4kube_core.compiler.backends.dpdk.statements import Writer
+
+
+class Dialect(Protocol):
+    """One target's words for what a program does to its surroundings."""
+
+    @property
+    def length(self) -> str:
+        """The packet's length as it came in."""
+
+    @property
+    def payload(self) -> str:
+        """Arguments that stand for what follows the parsed headers."""
+
+    @property
+    def payload_sum(self) -> str:
+        """Name of the function that sums the payload up, given `payload`."""
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether every variable is in the per-packet state, and none is local to a function."""
+
+    def head(self, member: str) -> str:
+        """Address of the header whose place is in that member of the state."""
+
+    def index(self, index: str, size: int) -> str:
+        """An index into a stack that is below `size`, as a guard before it has made sure."""
+
+    def parse(
+        self, writer: Writer, of: st.Extract | st.Advance | st.Lookahead | st.Verify
+    ) -> None: ...
+
+    def apply(self, writer: Writer, of: st.ApplyTable) -> None: ...
+
+    def count(self, writer: Writer, of: st.Count) -> None: ...

@@ -1,0 +1,82 @@
+"""Target dpdk's words: packets are contiguous, tables and counters are reached by the context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import statements as st
+
+if TYPE_CHECKING:
+    from p4kube_core.compiler.backends.dpdk.statements import Writer
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Dpdk:
+    length: str = "s->length"
+    payload: str = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
+    payload_sum: str = "p4k_sum"
+    keeps_all: bool = False
+
+    def head(self, member: str) -> str:
+        return f"s->{member}"
+
+    def index(self, index: str, size: int) -> str:  # noqa: ARG002 - the guard is enough
+        return index
+
+    def parse(self, writer: Writer, of: st.Extract | st.Advance | st.Lookahead | st.Verify) -> None:
+        # Here, since extraction needs the unit, and the unit a dialect.
+        from p4kube_core.compiler.backends.dpdk import extraction
+
+        extraction.write(writer, of)
+
+    def apply(self, writer: Writer, of: st.ApplyTable) -> None:
+        unit, code = writer.unit, writer.unit.code
+        table = unit.layout.table(of.table)
+        number = table.index
+        default = f"p4k_default(s->context->tables[{number}])"
+        code.open()
+        if table.fields:
+            find = unit.function("find", of.table)
+            code.line(f"const struct p4k_entry *entry = {find}(s);")
+            code.line()
+            if of.hit is not None:
+                writer.store(of.hit, "entry != NULL")
+            code.line("if (entry == NULL)")
+            code.line(f"\tentry = {default};")
+        else:
+            code.line(f"const struct p4k_entry *entry = {default};")
+            code.line()
+            if of.hit is not None:
+                writer.store(of.hit, "false")
+        if of.action_run is not None:
+            position = unit.function("position", of.table)
+            writer.store(of.action_run, f"{position}(entry->action)")
+        run = f"{unit.function('run', of.table)}(s, entry)"
+        if any(a.action in unit.exiting for a in table.table.actions):
+            code.line(f"if ({run})")
+            code.line(f"\t{writer.on_exit}")
+        else:
+            code.line(f"{run};")
+        code.close()
+
+    def count(self, writer: Writer, of: st.Count) -> None:
+        unit = writer.unit
+        index = unit.layout.counter_index(of.counter)
+        cells = f"s->context->counters[{index}]"
+        if of.index is None:
+            unit.code.line(f"p4k_count({cells}, entry->slot, s->length);")
+            return
+        size = unit.layout.counters[index].size
+        at = unit.printer.operand(of.index)
+        if isinstance(of.index, ex.Const):
+            if of.index.value < size:
+                unit.code.line(f"p4k_count({cells}, {at}, s->length);")
+            return
+        unit.code.line(f"if ({at} < {size})")
+        unit.code.line(f"\tp4k_count({cells}, {unit.printer.show(of.index)}, s->length);")
+
+
+DPDK: Final = Dpdk()

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What generated BPF programs are made of (target ebpf). Included once by a generated file, which says
+ * before how large its buffers are:
+ *
+ *   P4K_WINDOW_BYTES  bytes that the parser may look at, read from the packet at once; 0: read
+ *                     piece by piece
+ *   P4K_WINDOW        the same, up to a power of two
+ *   P4K_PIECE         the largest piece that is read or stored at once
+ *   P4K_ZEROS         zeros in front of the window, which stand for headers that are not there
+ *   P4K_OUT           room for the headers that the deparser emits, a power of two
+ *   P4K_KEY_WORDS     of the longest key
+ *
+ * All that a packet brings along is in a per-CPU map, struct p4k_work first: the stack has 512 bytes, and what
+ * is in memory the verifier does not follow, so that its work grows with the program's length and not
+ * with the number of ways through it. Places in buffers are kept in memory for that reason (volatile)
+ * and masked wherever they are used.
+ */
+#ifndef P4K_BPF_PROGRAM_H
+#define P4K_BPF_PROGRAM_H
+
+#include "p4k_bpf.h"
+#include "p4k_bpf_arithmetic.h"
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <bpf/bpf_helpers.h>
+
+#define P4K_GLOBAL __attribute__((noinline))
+#define P4K_CHUNK 512 /* bytes of payload that are summed or moved at once; a multiple of 4 */
+#define P4K_CHUNKS 160 /* a packet of 65535 bytes, with room to spare */
+#define P4K_OLD 256   /* of the packet's front, for the rule of TCP's and UDP's checksums */
+
+/* What a packet brings along, but for the program's variables. Zero up to `cursor` at its start. */
+struct p4k_work {
+	volatile uint32_t cursor; /* bytes that the parser has taken */
+	volatile uint32_t used;	  /* bytes in `out` */
+	volatile uint32_t from;	  /* bytes [from, to) of the window differ from the packet's */
+	volatile uint32_t to;
+	volatile uint32_t place; /* in a loop over the packet */
+	volatile uint32_t sum;
+	uint32_t length; /* bytes of the packet as it came in */
+	uint32_t state;	 /* of a parser with cycles */
+};
+
+struct p4k_buffers {
+	uint64_t key[1 + P4K_KEY_WORDS];    /* as looked up: from byte 4 (tuple or prefix length) or 8 */
+	uint64_t wanted[P4K_KEY_WORDS + 1]; /* a ternary key before it is masked */
+	uint8_t packet[P4K_ZEROS + P4K_WINDOW + P4K_PIECE + P4K_OLD];
+	uint8_t out[P4K_OUT + P4K_PIECE + P4K_OLD];
+	uint8_t old[P4K_OLD];
+	uint8_t chunk[P4K_CHUNK];
+};
+
+const volatile struct p4k_bpf_load p4k_load = {0};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, P4K_BPF_DROPS);
+	__uint(key_size, 4);
+	__uint(value_size, 8);
+} drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, P4K_BPF_PORTS);
+	__uint(key_size, 4);
+	__uint(value_size, sizeof(struct p4k_bpf_exit));
+} exits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, P4K_BPF_PORTS);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+} chain SEC(".maps");
+
+/* Keep the C compiler from knowing what the verifier cannot. */
+#define p4k_hide(x) __asm__ volatile("" : "+r"(x))
+
+/* An index that is below `size` already, for the verifier. */
+P4K_INLINE uint32_t p4k_index(uint64_t index, uint32_t size)
+{
+	p4k_hide(index);
+	return index < size ? (uint32_t)index : 0;
+}
+
+/* --- counters ----------------------------------------------------------------------------- */
+
+P4K_INLINE void p4k_count(void *counter, uint32_t index, uint32_t bytes)
+{
+	struct p4k_bpf_cell *cell = bpf_map_lookup_elem(counter, &index);
+
+	if (cell) {
+		cell->packets++;
+		cell->bytes += bytes;
+	}
+}
+
+P4K_INLINE void p4k_count_drop(uint32_t reason)
+{
+	uint64_t *cell = bpf_map_lookup_elem(&drops, &reason);
+
+	if (cell)
+		(*cell)++;
+}
+
+/* --- the packet --------------------------------------------------------------------------- */
+
+/* The first bytes of the packet, at most `most`, without any that a test padded it with. */
+P4K_INLINE uint32_t p4k_read_front(struct __sk_buff *skb, uint8_t *to, uint32_t length, uint32_t most)
+{
+	uint32_t bytes = length < most ? length : most;
+
+	p4k_hide(bytes);
+	if (bytes == 0 || bytes > most)
+		return 0;
+	return bpf_skb_load_bytes(skb, 0, to, bytes) ? 0 : bytes;
+}
+
+P4K_INLINE void p4k_start(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b)
+{
+	w->length = p4k_load.test ? skb->cb[P4K_BPF_TEST_LENGTH] : skb->len;
+#if P4K_WINDOW_BYTES
+	p4k_read_front(skb, b->packet + P4K_ZEROS, w->length, P4K_WINDOW_BYTES);
+#endif
+}
+
+/* Whether that many bytes are left for the parser; then p4k_here() is where they are. */
+P4K_INLINE bool p4k_holds(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b,
+			  uint64_t bytes)
+{
+	const uint32_t cursor = w->cursor;
+
+	if ((uint64_t)cursor + bytes > w->length)
+		return false;
+#if !P4K_WINDOW_BYTES
+	if (__builtin_constant_p(bytes) && bytes)
+		return !bpf_skb_load_bytes(skb, cursor, b->packet + P4K_ZEROS, (uint32_t)bytes);
+#endif
+	return true;
+}
+
+P4K_INLINE const uint8_t *p4k_here(struct p4k_work *w, struct p4k_buffers *b)
+{
+#if P4K_WINDOW_BYTES
+	return b->packet + P4K_ZEROS + (w->cursor & (P4K_WINDOW - 1));
+#else
+	return b->packet + P4K_ZEROS;
+#endif
+}
+
+/* Bytes of the window by what a header's place says: where it was found, or 0 for the zeros. */
+#define p4k_head(place) (s->buffers.packet + p4k_bound(place))
+
+P4K_INLINE uint32_t p4k_bound(uint32_t place)
+{
+	p4k_hide(place);
+	return place <= P4K_ZEROS + P4K_WINDOW ? place : 0;
+}
+
+/* Change bytes of the window; what is there already is no change. */
+P4K_INLINE void p4k_put(struct p4k_work *w, struct p4k_buffers *b, uint32_t place, uint32_t bytes,
+			uint64_t value)
+{
+	uint8_t *at = b->packet + p4k_bound(place);
+
+	if (bytes < 8)
+		value &= p4k_mask(8 * bytes);
+	if (p4k_load(at, bytes) == value)
+		return;
+	p4k_store(at, bytes, value);
+	if (w->to == 0 || place < w->from)
+		w->from = place;
+	if (place + bytes > w->to)
+		w->to = place + bytes;
+}
+
+P4K_INLINE uint8_t *p4k_out(struct p4k_work *w, struct p4k_buffers *b)
+{
+	return b->out + (w->used & (P4K_OUT - 1));
+}
+
+/* The sum of the 16-bit words behind what the parser has taken (RFC 1071), folded. */
+P4K_INLINE uint16_t p4k_payload_sum(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b)
+{
+	w->place = w->cursor;
+	w->sum = 0;
+	for (uint32_t i = 0; i < P4K_CHUNKS; i++) {
+		const uint32_t place = w->place;
+		uint32_t left = w->length > place ? w->length - place : 0;
+
+		if (left >= P4K_CHUNK) {
+			if (bpf_skb_load_bytes(skb, place, b->chunk, P4K_CHUNK))
+				break;
+			w->sum = (uint32_t)bpf_csum_diff(NULL, 0, (__be32 *)b->chunk, P4K_CHUNK, w->sum);
+			w->place = place + P4K_CHUNK;
+			continue;
+		}
+		p4k_hide(left);
+		if (left == 0 || left >= P4K_CHUNK)
+			break;
+		__builtin_memset(b->chunk, 0, P4K_CHUNK);
+		if (bpf_skb_load_bytes(skb, place, b->chunk, left))
+			break;
+		w->sum = (uint32_t)bpf_csum_diff(NULL, 0, (__be32 *)b->chunk, P4K_CHUNK, w->sum);
+		break;
+	}
+	return p4k_swap(p4k_fold(w->sum));
+}
+
+/* --- TCP's and UDP's checksums ------------------------------------------------------------ */
+
+/* Where a packet's addresses and its TCP or UDP header are; checksum 0: it has none that we know. */
+struct p4k_transport {
+	uint32_t addresses, address_bytes;
+	uint32_t header, checksum, end; /* end of the header, or of what is at hand */
+	bool udp;
+};
+
+P4K_INLINE struct p4k_transport p4k_find_transport(const uint8_t *at, uint32_t bytes)
+{
+	struct p4k_transport t = {0};
+	uint32_t network = 14, protocol;
+	uint16_t type;
+
+	if (bytes < 34)
+		return t;
+	type = p4k_load16(at + 12);
+	if (type == 0x8100 || type == 0x88a8) {
+		type = p4k_load16(at + 16);
+		network = 18;
+	}
+	if (type == 0x0800) {
+		const uint8_t *ip = at + network;
+
+		if (bytes < network + 20 || p4k_load16(ip + 6) & 0x3fff)
+			return t;
+		protocol = ip[9];
+		t.addresses = network + 12;
+		t.address_bytes = 8;
+		t.header = network + 4 * (ip[0] & 15);
+	} else if (type == 0x86dd) {
+		protocol = at[network + 6];
+		t.addresses = network + 8;
+		t.address_bytes = 32;
+		t.header = network + 40;
+	} else {
+		return t;
+	}
+	t.udp = protocol == 17;
+	t.end = t.header + (t.udp ? 8 : 20);
+	if ((protocol == 6 || protocol == 17) && t.end <= bytes)
+		t.checksum = t.header + (t.udp ? 6 : 16);
+	return t;
+}
+
+/* Sum of 16-bit words from an even number of bytes at a place in a buffer of P4K_OLD bytes. */
+P4K_INLINE uint64_t p4k_sum_at(const uint8_t *buffer, uint32_t place, uint32_t bytes)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < bytes; i += 2) {
+		uint32_t at = place + i;
+
+		p4k_hide(at);
+		sum += p4k_load16(buffer + (at & (P4K_OLD / 2 - 1)));
+	}
+	return sum;
+}
+
+/* The difference that makes one sum another, as bpf_l4_csum_replace wants it. */
+P4K_INLINE uint32_t p4k_difference(uint64_t old, uint64_t new)
+{
+	return p4k_swap(p4k_fold((uint64_t)(uint16_t)~p4k_fold(old) + p4k_fold(new)));
+}
+
+/*
+ * The packet may be one whose checksum is yet to be made: then its field holds the sum of the pseudo
+ * header alone, and what the program made of it is of no use. So where the program's checksum is the old
+ * one adjusted for what changed, or the old one is such a sum, the field is left as it was here and
+ * the kernel is told the differences, which it applies as each packet needs.
+ *
+ * `fresh` is changed to hold the old checksum then; true: p4k_tell() is to be called.
+ */
+struct p4k_differences {
+	uint32_t place; /* of the checksum; 0: nothing to tell */
+	uint32_t pseudo, rest;
+	uint32_t flags;
+};
+
+P4K_INLINE void p4k_differ(const uint8_t *was, uint32_t was_bytes, uint8_t *fresh, uint32_t bytes,
+			   struct p4k_differences *d)
+{
+	struct p4k_transport o = p4k_find_transport(was, was_bytes);
+	struct p4k_transport n = p4k_find_transport(fresh, bytes);
+	uint64_t pseudo_was, pseudo, rest_was, rest;
+	uint32_t sum_was, sum, wanted, partial;
+	const uint8_t *old_at, *new_at;
+
+	d->place = 0;
+	if (!o.checksum || !n.checksum || o.udp != n.udp || o.address_bytes != n.address_bytes)
+		return;
+	old_at = was + (o.checksum & (P4K_OLD / 2 - 1));
+	new_at = fresh + (n.checksum & (P4K_OLD / 2 - 1));
+	sum_was = p4k_load16(old_at);
+	sum = p4k_load16(new_at);
+	if (sum_was == sum || (o.udp && (sum_was == 0 || sum == 0)))
+		return;
+	if (o.address_bytes == 8) {
+		pseudo_was = p4k_sum_at(was, o.addresses, 8);
+		pseudo = p4k_sum_at(fresh, n.addresses, 8);
+	} else {
+		pseudo_was = p4k_sum_at(was, o.addresses, 32);
+		pseudo = p4k_sum_at(fresh, n.addresses, 32);
+	}
+	if (o.udp) {
+		rest_was = p4k_sum_at(was, o.header, 6);
+		rest = p4k_sum_at(fresh, n.header, 6);
+	} else {
+		rest_was = p4k_sum_at(was, o.header, 20) - sum_was;
+		rest = p4k_sum_at(fresh, n.header, 20) - sum;
+	}
+	/* The adjusted checksum (RFC 1624); zero is written either way. */
+	wanted = (uint16_t)~p4k_fold((uint64_t)(uint16_t)~sum_was + (uint16_t)~p4k_fold(pseudo_was) +
+				     p4k_fold(pseudo) + (uint16_t)~p4k_fold(rest_was) + p4k_fold(rest));
+	/* The pseudo header's own sum: addresses, protocol and length. */
+	if (o.address_bytes == 8)
+		partial = p4k_load16(was + ((o.addresses - 10) & (P4K_OLD / 2 - 1))) -
+			  (o.header - (o.addresses - 12));
+	else
+		partial = p4k_load16(was + ((o.addresses - 4) & (P4K_OLD / 2 - 1)));
+	partial = p4k_fold(pseudo_was + (o.udp ? 17 : 6) + (uint16_t)partial);
+	if (wanted % 0xffff != sum % 0xffff && partial != sum_was)
+		return;
+	p4k_store16((uint8_t *)new_at, (uint16_t)sum_was);
+	d->place = n.checksum;
+	d->pseudo = p4k_difference(pseudo_was, pseudo);
+	d->rest = p4k_difference(rest_was, rest);
+	d->flags = o.udp ? BPF_F_MARK_MANGLED_0 : 0;
+}
+
+P4K_INLINE void p4k_tell(struct __sk_buff *skb, const struct p4k_differences *d)
+{
+	if (!d->place)
+		return;
+	bpf_l4_csum_replace(skb, d->place, 0, d->pseudo, BPF_F_PSEUDO_HDR | d->flags);
+	bpf_l4_csum_replace(skb, d->place, 0, d->rest, d->flags);
+}
+
+/* --- back into the packet ----------------------------------------------------------------- */
+
+/* Headers stayed where they are: store what changed of them. */
+P4K_INLINE bool p4k_store_changes(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b)
+{
+	struct p4k_differences d;
+	uint32_t from = w->from, bytes, was;
+
+	if (P4K_LIKELY(w->to == 0))
+		return true;
+	was = p4k_read_front(skb, b->old, w->length, P4K_OLD / 2);
+	p4k_differ(b->old, was, b->packet + P4K_ZEROS, w->cursor, &d);
+	bytes = w->to - from;
+	from -= P4K_ZEROS;
+	p4k_hide(from);
+	p4k_hide(bytes);
+	if (from >= P4K_WINDOW || bytes == 0 || bytes > P4K_WINDOW)
+		return false;
+#if P4K_WINDOW_BYTES
+	/* The verifier does not know that both together are within the window. */
+	if (from + bytes > P4K_WINDOW_BYTES)
+		return false;
+#endif
+	if (bpf_skb_store_bytes(skb, from, b->packet + P4K_ZEROS + from, bytes, 0))
+		return false;
+	p4k_tell(skb, &d);
+	return true;
+}
+
+/* Move all behind the cursor to the front by so many bytes, and cut the end off. */
+P4K_INLINE bool p4k_draw_up(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b,
+			    uint32_t by)
+{
+	w->place = w->cursor;
+	for (uint32_t i = 0; i < P4K_CHUNKS; i++) {
+		const uint32_t place = w->place;
+		uint32_t left = w->length > place ? w->length - place : 0;
+
+		if (left > P4K_CHUNK)
+			left = P4K_CHUNK;
+		p4k_hide(left);
+		if (left == 0 || left > P4K_CHUNK)
+			break;
+		if (bpf_skb_load_bytes(skb, place, b->chunk, left) ||
+		    bpf_skb_store_bytes(skb, place - by, b->chunk, left, 0))
+			return false;
+		w->place = place + left;
+	}
+	if (p4k_load.test)
+		return true; /* whose packets may end before their bytes do */
+	return !bpf_skb_change_tail(skb, w->length - by, 0);
+}
+
+/* Put the emitted headers in the place of those that the parser took; false: there is no room. */
+P4K_INLINE bool p4k_rewrite(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b)
+{
+	const uint32_t used = w->used, cursor = w->cursor;
+	struct p4k_differences d;
+	uint32_t bytes, was;
+
+	was = p4k_read_front(skb, b->old, w->length, P4K_OLD / 2);
+	p4k_differ(b->old, was < cursor ? was : cursor, b->out, used, &d);
+	if (used > cursor) {
+		if (bpf_skb_change_head(skb, used - cursor, 0))
+			return false;
+	} else if (used < cursor) {
+		const int32_t change = (int32_t)(used - cursor);
+
+		if (p4k_load.test || bpf_skb_adjust_room(skb, change, BPF_ADJ_ROOM_MAC, 0))
+			if (!p4k_draw_up(skb, w, b, cursor - used))
+				return false;
+	}
+	bytes = used;
+	p4k_hide(bytes);
+	if (bytes > 0 && bytes <= P4K_OUT && bpf_skb_store_bytes(skb, 0, b->out, bytes, 0))
+		return false;
+	p4k_tell(skb, &d);
+	if (p4k_load.test)
+		skb->cb[P4K_BPF_TEST_LENGTH] = w->length - cursor + used;
+	return true;
+}
+
+/* --- the way out ---------------------------------------------------------------------------- */
+
+P4K_INLINE int p4k_leave(struct __sk_buff *skb, uint32_t port)
+{
+	struct p4k_bpf_exit *way = bpf_map_lookup_elem(&exits, &port);
+
+	switch (way ? way->kind : P4K_BPF_EXIT_DROP) {
+	case P4K_BPF_EXIT_PASS:
+		return TC_ACT_OK;
+	case P4K_BPF_EXIT_REDIRECT:
+		return (int)bpf_redirect(way->ifindex, 0);
+	case P4K_BPF_EXIT_REDIRECT_PEER:
+		/* It is for the pod, whatever the address of this end of the wire. */
+		if (skb->pkt_type == 3 /* PACKET_OTHERHOST */)
+			bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
+		return (int)bpf_redirect_peer(way->ifindex, 0);
+	case P4K_BPF_EXIT_CHAIN:
+		bpf_tail_call(skb, &chain, port);
+		break;
+	case P4K_BPF_EXIT_COLLECT:
+		skb->mark = port;
+		return TC_ACT_OK;
+	}
+	p4k_count_drop(P4K_BPF_DROP_NO_PORT);
+	return TC_ACT_SHOT;
+}
+
+#endif
