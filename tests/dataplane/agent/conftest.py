@@ -27,6 +27,7 @@ class Running:
         command = os.environ.get("P4KUBE_DATAPLANE") or settings.Settings().dataplane[0]
         self.wanted = settings.Settings(state=state, dataplane=(command,))
         self.channel = controller.connect(settings.address_of(state))
+        self.elections = 0
 
     def start(self) -> None:
         assert client.spawn(self.wanted)
@@ -46,11 +47,15 @@ class Running:
     def control(self) -> dataplane.Client:
         return dataplane.Client(self.wanted.dataplane_socket)
 
-    def controller(self, device_id: int = 1, election_id: int = 1) -> controller.Controller:
-        """A primary controller; on a new channel, since gRPC backs off on one that failed."""
+    def controller(self, election_id: int | None = None) -> controller.Controller:
+        """A primary controller, ahead of those before; on a new channel.
+
+        The server notices a moment later than we that a former one has gone, so its id is not free.
+        """
+        self.elections += 1
         self.channel.close()
         self.channel = controller.connect(settings.address_of(self.wanted.state))
-        return controller.Controller(self.channel, device_id, election_id)
+        return controller.Controller(self.channel, 1, election_id or self.elections)
 
     def port_names(self) -> dict[int, str]:
         with self.admin() as admin:
