@@ -128,9 +128,9 @@ def test_a_wrong_function_is_refused_before_anything_is_touched(
     assert done.returncode == 1, done.stderr
     assert message in done.stderr
     # A busy machine may have been told what takes so long.
-    said = [line for line in done.stderr.splitlines() if not line.startswith("compiling ")]
-    assert len(said) == 1
-    assert said[0].startswith(f"p4kube play: {site.manifest}: ")
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("compiling ")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"p4kube play: {site.manifest}: ")
     assert site.processes == []
     assert list(site.state.iterdir()) == []
 
