@@ -141,6 +141,8 @@ class Printer:
 
     def negated(self, e: ex.Expression) -> str:
         """Not `e`, which is a Bool."""
+        if isinstance(e, ex.Binary) and isinstance(e.left.type, types.Varbit):
+            return f"!{self.text(e).closed}"
         if isinstance(e, ex.Unary) and e.op is ex.UnaryOp.NOT:
             return self.show(e.operand)
         if isinstance(e, ex.Binary) and e.op in _OPPOSITES:
@@ -190,6 +192,8 @@ class Printer:
         op = e.op
         if op in ex.SHIFTS:
             return self._shift(e)
+        if isinstance(e.left.type, types.Varbit):
+            return self._varbits_equal(e)
         left, right = self.text(e.left), self.text(e.right)
         if op in _COMPARISONS or op in ex.LOGICALS:
             return _binary(left, op.value, right, joins=op in ex.LOGICALS)
@@ -213,6 +217,16 @@ class Printer:
             # The product of two shorts as ints would overflow.
             left = cast("uint32_t", left)
         return _wrap(of, _binary(left, op.value, right))
+
+    def _varbits_equal(self, e: ex.Binary) -> Text:
+        sides: list[str] = []
+        for side in (e.left, e.right):
+            assert isinstance(side, ex.Var | ex.Member | ex.Index)
+            spot = self.spot(side)
+            bits = _guarded(spot, Text(f"{spot.text}.bits"), "0U")
+            sides += [bits.c, f"{spot.text}.bytes"]
+        equal = _call("p4k_varbits_equal", *sides)
+        return equal if e.op is _Op.EQ else Text(f"!{equal.c}", "-")
 
     def _shift(self, e: ex.Binary) -> Text:
         of, by_type = e.type, e.right.type

@@ -48,7 +48,7 @@ RESERVED: Final = frozenset(
         """
         action actions arrays at bits block buffer bytes context counters cursor deparse drop drops
         entry front hash header i key length n nothing p4k_program packet packets parse payload
-        process reason run s scratch skb state steps sum tables value work buffers
+        process reason run s scratch size skb state steps sum tables value work buffers
         """,
     )
 )
@@ -76,7 +76,7 @@ class CTypes:
             case types.Stack():
                 return f"struct {self.tags[f'{_name(of.element)}[{of.size}]']}"
             case types.Varbit():
-                return f"struct p4k_varbit_{of.width}"
+                return f"struct {self.tags[f'varbit{of.width}']}"
 
     def definitions(self, roots: Iterable[types.Type]) -> Iterator[list[str]]:
         """Lines that define each struct needed, in an order that C takes."""
@@ -85,7 +85,12 @@ class CTypes:
             yield from self._define(root, done, apart=True)
 
     def _define(self, of: types.Type, done: set[str], apart: bool) -> Iterator[list[str]]:
-        if isinstance(of, types.Bits | types.Bool | types.Varbit):
+        if isinstance(of, types.Bits | types.Bool):
+            return
+        if isinstance(of, types.Varbit):
+            if self.of(of) not in done:
+                done.add(self.of(of))
+                yield self._varbit(of)
             return
         if isinstance(of, types.Stack):
             yield from self._define(of.element, done, apart=False)
@@ -100,6 +105,14 @@ class CTypes:
             return
         done.add(c)
         yield self._struct(of, c)
+
+    def _varbit(self, of: types.Varbit) -> list[str]:
+        return [
+            f"{self.of(of)} {{",
+            "\tuint32_t bits; /* a multiple of 8 */",
+            f"\tuint8_t bytes[{(of.width + 7) // 8}]; /* zero behind the bits */",
+            "};",
+        ]
 
     def _struct(self, of: types.Header | types.Struct | types.Stack, c: str) -> list[str]:
         lines = [f"{c} {{"]

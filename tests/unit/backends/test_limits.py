@@ -15,6 +15,7 @@ from tests.unit.backends import routers
 START = h.state("start", ())
 WIDE = ir.Variable("wide", types.Bits(129), h.SPAN)
 TEXT = types.Header("text_t", (types.Member("text", types.Varbit(80)),))
+TEXT_VARIABLE = ir.Variable("text", TEXT, h.SPAN)
 ODD = types.Header("odd_t", (types.Member("half", types.Bits(4)),))
 ODD_VARIABLE = ir.Variable("odd", ODD, h.SPAN)
 X = ir.Variable("x", types.Bits(32), h.SPAN)
@@ -40,11 +41,16 @@ def hashed(algorithm: st.HashAlgorithm) -> st.Body:
     return (st.Hash(h.SPAN, algorithm, (h.path(X),), False, h.path(X)),)
 
 
+digested = (
+    st.Hash(h.SPAN, st.HashAlgorithm.CRC32, (h.path(TEXT_VARIABLE, "text"),), False, h.path(X)),
+)
+
+
 @pytest.mark.parametrize(
     ("code", "program"),
     [
         ("P4K0502", h.program((WIDE,), (START,))),
-        ("P4K0503", h.program((ir.Variable("text", TEXT, h.SPAN),), (START,))),
+        ("P4K0508", h.program((TEXT_VARIABLE,), (START,), digested)),
         ("P4K0504", h.program((X,), (START,), tables=(table(ir.MatchKind.RANGE),))),
         (
             "P4K0505",

@@ -118,16 +118,16 @@ def _condition(unit: Unit, emit: st.Emit) -> tuple[str, str, types.Header]:
 
 
 def _add_length(unit: Unit, emit: st.Emit) -> None:
-    condition, _, header = _condition(unit, emit)
+    condition, text, header = _condition(unit, emit)
     unit.code.line(f"if ({condition})")
-    unit.code.line(f"\tlength += {wire.size_bytes(header)};")
+    unit.code.line(f"\tlength += {wire.size(unit, header, text)};")
 
 
 def _append(unit: Unit, emit: st.Emit) -> None:
     condition, text, header = _condition(unit, emit)
     unit.code.open(f"if ({condition})")
     unit.code.line(f"{unit.function('store', header.name)}(at, &{text});")
-    unit.code.line(f"at += {wire.size_bytes(header)};")
+    unit.code.line(f"at += {wire.size(unit, header, text)};")
     unit.code.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from p4kube_core import errors
@@ -24,16 +24,13 @@ SUPPORTED: Final = frozenset({st.HashAlgorithm.CSUM16, st.HashAlgorithm.IDENTITY
 
 def write(unit: Unit, of: st.Hash, store: _Store) -> None:
     """Compute the hash and give its result to `store`."""
-    leaves: tuple[joined.Leaf, ...] = ()
-    for e in of.data:
-        leaves = (*leaves, joined.leaf(unit.printer, e, _total_bits(leaves)))
-    leaves = joined.merged(leaves, 32)
+    leaves = _leaves(unit, [e for e in of.data if not isinstance(e.type, types.Varbit)])
     result = of.result.type
     assert isinstance(result, types.Bits)
     unit.code.open()
     match of.algorithm:
         case st.HashAlgorithm.CSUM16:
-            text, width = _checksum(unit, leaves, of.payload), 16
+            text, width = _checksum(unit, of), 16
         case st.HashAlgorithm.IDENTITY:
             text, width = _identity(leaves), 64
         case algorithm if algorithm in _BYTEWISE:
@@ -52,20 +49,47 @@ def _total_bits(leaves: tuple[joined.Leaf, ...]) -> int:
     return leaves[-1].end_bits if leaves else 0
 
 
-def _checksum(unit: Unit, leaves: tuple[joined.Leaf, ...], payload: bool) -> str:
+def _leaves(unit: Unit, data: Sequence[ex.Expression]) -> tuple[joined.Leaf, ...]:
+    leaves: tuple[joined.Leaf, ...] = ()
+    for e in data:
+        leaves = (*leaves, joined.leaf(unit.printer, e, _total_bits(leaves)))
+    return joined.merged(leaves, 32)
+
+
+def _checksum(unit: Unit, of: st.Hash) -> str:
     code = unit.code
     code.line("uint64_t sum = 0;")
     code.line()
-    # Words of 32 bits have the same sum as those of 16, once folded.
-    for start, size in _summands(leaves):
-        code.line(f"sum += {joined.word(leaves, start, size).c};")
-    if payload:
+    gathered: list[ex.Expression] = []
+    for e in of.data:
+        if isinstance(e, ex.Var | ex.Member | ex.Index) and isinstance(e.type, types.Varbit):
+            _add_words(unit, _leaves(unit, gathered))
+            gathered = []
+            _add_varbit(unit, e)
+        else:
+            gathered.append(e)
+    leaves = _leaves(unit, gathered)
+    _add_words(unit, leaves)
+    if of.payload:
         total = f"{unit.dialect.payload_sum}({unit.dialect.payload})"
         if _total_bits(leaves) // 8 % 2:
             # It begins in the middle of a word.
             total = f"p4k_swap(p4k_fold({total}))"
         code.line(f"sum += {total};")
     return "(uint16_t)~p4k_fold(sum)"
+
+
+def _add_words(unit: Unit, leaves: tuple[joined.Leaf, ...]) -> None:
+    # Words of 32 bits have the same sum as those of 16, once folded.
+    for start, size in _summands(leaves):
+        unit.code.line(f"sum += {joined.word(leaves, start, size).c};")
+
+
+def _add_varbit(unit: Unit, place: ex.Place) -> None:
+    """An odd last byte counts as the first of a word; what follows begins with a new one."""
+    spot = unit.printer.spot(place)
+    guard = f"if ({' && '.join(spot.guards)}) " if spot.guards else ""
+    unit.code.line(f"{guard}sum += p4k_sum({spot.text}.bytes, {spot.text}.bits / 8);")
 
 
 def _summands(leaves: tuple[joined.Leaf, ...]) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
-from p4kube_core.compiler.backends import walk
+from p4kube_core.compiler.backends import varbits, walk
 from p4kube_core.compiler.backends.dpdk import graph
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
@@ -43,6 +43,8 @@ def plan(program: ir.Program) -> Plan | None:
     deparser = program.control(ir.Role.DEPARSER)
     emits = tuple(s for s in deparser.body if isinstance(s, st.Emit))
     if len(emits) != len(deparser.body):
+        return None
+    if any(varbits.varying(e.header.type) is not None for e in emits):
         return None
     order = {walk.path_of(e.header): number for number, e in enumerate(emits)}
     if len(order) != len(emits) or any(_indexed(e.header) for e in emits):

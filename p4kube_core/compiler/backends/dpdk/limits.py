@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import layout, values, walk
+from p4kube_core.compiler.backends import layout, values, varbits, walk
 from p4kube_core.compiler.backends.dpdk import hashes, unit
 from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics
 from p4kube_core.compiler.frontend.source import Span
@@ -70,8 +70,6 @@ def _check_type(found: Diagnostics, of: types.Type, name: str, span: Span) -> No
                 f"target dpdk takes values of at most {values.WIDEST_BITS} bits, {name} is a {of}",
                 span,
             )
-        case types.Varbit():
-            found.error("P4K0503", f"target dpdk does not take varbit yet, {name} is a {of}", span)
         case types.Header() | types.Struct():
             for member in of.members:
                 _check_type(found, member.type, f"{name}.{member.name}", span)
@@ -104,6 +102,21 @@ def _check_table(found: Diagnostics, table: ir.Table) -> None:
     _check_bound(found, "entries", table.name, table.size, MOST_ENTRIES, table.span)
 
 
+def _check_varying_data(found: Diagnostics, of: st.Hash) -> None:
+    if of.algorithm is not st.HashAlgorithm.CSUM16:
+        found.error("P4K0508", f"target dpdk takes no varbit into {of.algorithm} yet", of.span)
+    bits = 0
+    for e in of.data:
+        if isinstance(e.type, types.Varbit):
+            if bits % 16:
+                found.error(
+                    "P4K0509", f"want whole words of 16 bits before a varbit, found {bits}", of.span
+                )
+            bits = 0
+        else:
+            bits += types.width_bits(e.type)
+
+
 def _check_values(found: Diagnostics, of: st.Statement) -> None:
     for top in (*st.reads(of), *st.writes(of)):
         for e in walk.ex_walk(top):
@@ -121,6 +134,8 @@ def _check_statement(found: Diagnostics, of: st.Statement) -> None:
     match of:
         case st.Hash() if of.algorithm not in hashes.SUPPORTED:
             found.error("P4K0508", f"target dpdk does not compute {of.algorithm} yet", of.span)
+        case st.Hash() if any(isinstance(e.type, types.Varbit) for e in of.data):
+            _check_varying_data(found, of)
         case st.Hash():
             bits = sum(types.width_bits(e.type) for e in of.data)
             if of.payload and bits % 8:
@@ -130,8 +145,9 @@ def _check_statement(found: Diagnostics, of: st.Statement) -> None:
                     of.span,
                 )
         case st.Extract() | st.Emit():
-            width = types.width_bits(of.header.type)
-            if width % 8:
+            width = varbits.fixed_bits(of.header.type)
+            varying = varbits.varying(of.header.type)
+            if width % 8 or (varying is not None and varying.offset_bits % 8):
                 found.error(
                     "P4K0510",
                     f"want a header of whole bytes, {of.header.type} has {width} bits",

@@ -163,6 +163,7 @@ def _signed(of: types.Scalar) -> bool:
 _FAILURES: Final = (
     "PacketTooShort",
     "NoMatch",
+    "HeaderTooShort",
     "ParserInvalidArgument",
     "ParserTimeout",
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from p4kube_core.compiler.backends import expressions, joined, values
+from p4kube_core.compiler.backends import expressions, joined, values, varbits
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import types
 
@@ -29,7 +29,17 @@ class Group:
 
 
 def size_bytes(of: types.Type) -> int:
+    """The most bytes on the wire."""
     return (types.width_bits(of) + 7) // 8
+
+
+def size(unit: Unit, of: types.Header, text: str) -> str:
+    """Bytes on the wire of the header at `text`, as C."""
+    found = varbits.varying(of)
+    if found is None:
+        return str(size_bytes(of))
+    varbit = f"{text}.{unit.c_types.member(of, found.member.name)}"
+    return f"{varbits.fixed_bits(of) // 8} + {varbit}.bits / 8"
 
 
 def groups(unit: Unit, of: types.Header | types.Struct, base: str) -> tuple[Group, ...]:
@@ -61,6 +71,8 @@ def _numbers(
     match of:
         case types.Struct():
             yield from _members(unit, of, f"{text}.", f"{path}.")
+        case types.Varbit():
+            pass  # see varbits.py
         case types.Stack():
             for i in range(of.size):
                 yield from _numbers(unit, of.element, f"{text}.at[{i}]", path)
@@ -69,14 +81,38 @@ def _numbers(
 
 
 def load_function(unit: Unit, of: types.Header) -> None:
-    """`load_H(header, at)`: all members of the header, which is valid then."""
+    """`load_H(header, at)`: all members of the header, which is valid then.
+
+    With a varbit: `load_H(header, at, bytes)`, its size last.
+    """
     code = unit.code
     name = unit.function("load", of.name)
-    code.function(f"P4K_INLINE void {name}({unit.c_types.of(of)} *header, const uint8_t *at)")
+    found = varbits.varying(of)
+    more = ", uint32_t bytes" if found else ""
+    code.function(f"P4K_INLINE void {name}({unit.c_types.of(of)} *header, const uint8_t *at{more})")
     code.line("header->valid = true;")
-    for group in groups(unit, of, "header->"):
+    before, after = _around(groups(unit, of, "header->"), found)
+    for group in before:
+        load_group(unit, group, "at")
+    if found is not None:
+        text = f"header->{unit.c_types.member(of, found.member.name)}"
+        code.line(f"{text} = ({unit.c_types.of(found.member.type)}){{.bits = bytes * 8}};")
+        code.line(f"memcpy({text}.bytes, at + {found.offset_bits // 8}, bytes);")
+        if after:
+            code.line("at += bytes;")
+    for group in after:
         load_group(unit, group, "at")
     code.close()
+
+
+def _around(
+    found: tuple[Group, ...], varbit: varbits.Varying | None
+) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """The groups before the varbit and those behind it."""
+    if varbit is None:
+        return found, ()
+    before = tuple(g for g in found if g.offset_bytes * 8 < varbit.offset_bits)
+    return before, found[len(before) :]
 
 
 def load_group(unit: Unit, group: Group, at: str) -> None:
@@ -150,8 +186,16 @@ def store_function(unit: Unit, of: types.Header) -> None:
     """`store_H(at, header)`: all bytes of the header."""
     code = unit.code
     name = unit.function("store", of.name)
+    found = varbits.varying(of)
     code.function(f"P4K_INLINE void {name}(uint8_t *at, const {unit.c_types.of(of)} *header)")
-    store_groups(unit, groups(unit, of, "header->"))
+    before, after = _around(groups(unit, of, "header->"), found)
+    store_groups(unit, before)
+    if found is not None:
+        text = f"header->{unit.c_types.member(of, found.member.name)}"
+        code.line(f"memcpy(at + {found.offset_bits // 8}, {text}.bytes, {text}.bits / 8);")
+        if after:
+            code.line(f"at += {text}.bits / 8;")
+    store_groups(unit, after)
     code.close()
 
 

@@ -338,6 +338,13 @@ P4K_INLINE bool p4k_holds(const struct p4k_cursor *cursor, uint64_t bytes)
 	return P4K_LIKELY((uint64_t)(cursor->end - cursor->at) >= bytes);
 }
 
+/* Whether two varbits, whose bits are whole bytes, are of one size and the same. */
+static inline __attribute__((unused)) bool p4k_varbits_equal(uint32_t bits, const uint8_t *bytes, uint32_t other_bits,
+							     const uint8_t *other_bytes)
+{
+	return bits == other_bits && memcmp(bytes, other_bytes, bits / 8) == 0;
+}
+
 /*
  * Put the packet's first byte `length` bytes before `payload`, which stays where it is. NULL, and nothing
  * is changed, if there is no room for so much.
