@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers in network order, as in every blob. */
-#ifndef P4K_DAEMON_BYTES_H
-#define P4K_DAEMON_BYTES_H
+#ifndef P4K_CONTROL_BYTES_H
+#define P4K_CONTROL_BYTES_H
 
 #include <stdint.h>
 #include <string.h>
 
-#include "../runtime/p4k.h"
+#include "../dpdk/runtime/p4k.h"
 
 static inline uint16_t load16(const uint8_t *at)
 {

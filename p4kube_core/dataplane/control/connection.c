@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "bytes.h"
+#include "control.h"
 #include "message.h"
-#include "rcu.h"
 
 #define READ_BYTES 65536
 #define ROOM_KEPT (1u << 20) /* a larger buffer is given back after its request */
@@ -130,7 +130,7 @@ bool connection_serve(struct connection *connection)
 		if (want != 0 && want != SIZE_MAX && connection->in_length >= want) {
 			connection->out = message_answer(connection->in + 4, want - 4,
 							 &connection->out_length);
-			rcu_poll();
+			control_chores();
 			drop_first(connection, want);
 			if (!connection->out)
 				return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One peer on the control socket. A peer that does not read its answers is not read from. */
-#ifndef P4K_DAEMON_CONNECTION_H
-#define P4K_DAEMON_CONNECTION_H
+#ifndef P4K_CONTROL_CONNECTION_H
+#define P4K_CONTROL_CONNECTION_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,11 +14,11 @@
 
 #include "connection.h"
 #include "failure.h"
-#include "rcu.h"
+#include "module.h"
 #include "settings.h"
 
 #define CONNECTIONS_MAX 64
-#define RECLAIM_MS 10 /* how often to look for memory that may be freed, while there is some */
+#define CHORES_MS 10 /* how often to look after what waits, while something does */
 
 static int listener = -1, signals = -1, poller = -1;
 static LIST_HEAD(, connection) connections = LIST_HEAD_INITIALIZER(connections);
@@ -102,7 +102,7 @@ void control_run(void)
 	struct epoll_event events[16];
 
 	while (!ending) {
-		int n = epoll_wait(poller, events, 16, rcu_pending() ? RECLAIM_MS : -1);
+		int n = epoll_wait(poller, events, 16, control_has_chores() ? CHORES_MS : -1);
 
 		for (int i = 0; i < n && !ending; i++) {
 			if (events[i].data.ptr == &signals)
@@ -112,7 +112,7 @@ void control_run(void)
 			else
 				serve(events[i].data.ptr);
 		}
-		rcu_poll();
+		control_chores();
 	}
 }
 

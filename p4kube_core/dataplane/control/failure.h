@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One error idiom: a function that can fail returns 0 or -1 and says why in a struct failure. */
-#ifndef P4K_DAEMON_FAILURE_H
-#define P4K_DAEMON_FAILURE_H
+#ifndef P4K_CONTROL_FAILURE_H
+#define P4K_CONTROL_FAILURE_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fields of a request's JSON, checked. Each returns 0, or -1 with FAIL_INVALID naming the field. */
-#ifndef P4K_DAEMON_FIELD_H
-#define P4K_DAEMON_FIELD_H
+#ifndef P4K_CONTROL_FIELD_H
+#define P4K_CONTROL_FIELD_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's network interfaces, as far as ports need them. */
-#ifndef P4K_DAEMON_INTERFACE_H
-#define P4K_DAEMON_INTERFACE_H
+#ifndef P4K_CONTROL_INTERFACE_H
+#define P4K_CONTROL_INTERFACE_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One request and its answer (docs/seams.md, 4), apart from how they travel. */
-#ifndef P4K_DAEMON_MESSAGE_H
-#define P4K_DAEMON_MESSAGE_H
+#ifndef P4K_CONTROL_MESSAGE_H
+#define P4K_CONTROL_MESSAGE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +27,9 @@ struct answer {
 
 typedef int (*operation)(const struct request *request, struct answer *answer,
 			 struct failure *why);
+
+/* What hello says of this kind of data plane: workers, hugepages; the data plane brings it. */
+void describe_process(json_t *answer);
 
 /* The operation of that name, or NULL; operation.c. */
 operation operation_find(const char *name);

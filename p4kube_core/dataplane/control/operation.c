@@ -3,14 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_common.h>
-
 #include "control.h"
 #include "device.h"
-#include "eal.h"
 #include "field.h"
 #include "message.h"
-#include "settings.h"
+#include "module.h"
 
 static int op_hello(const struct request *request, struct answer *answer, struct failure *why)
 {
@@ -18,8 +15,7 @@ static int op_hello(const struct request *request, struct answer *answer, struct
 	json_object_set_new(answer->json, "version", json_string(P4KUBE_VERSION));
 	json_object_set_new(answer->json, "abi", json_integer(P4K_ABI));
 	json_object_set_new(answer->json, "pid", json_integer(getpid()));
-	json_object_set_new(answer->json, "workers", json_integer(settings.workers));
-	json_object_set_new(answer->json, "hugepages", json_boolean(eal_huge()));
+	describe_process(answer->json);
 	return 0;
 }
 
@@ -58,7 +54,7 @@ static const struct {
 
 operation operation_find(const char *name)
 {
-	for (size_t i = 0; i < RTE_DIM(operations); i++)
+	for (size_t i = 0; i < ARRAY_DIM(operations); i++)
 		if (strcmp(operations[i].name, name) == 0)
 			return operations[i].perform;
 	return NULL;

@@ -8,13 +8,14 @@
 
 int op_device_add(const struct request *request, struct answer *answer, struct failure *why)
 {
-	const char *path, *name;
+	struct program_file file = {.manifest = request->blob, .manifest_length = request->blob_length};
+	const char *name;
 	uint64_t id;
 
 	if (field_number(request->json, "id", 1, INT64_MAX, &id, why) != 0 ||
-	    field_string(request->json, "object", PATH_MAX - 1, &path, why) != 0 ||
+	    field_string(request->json, "object", PATH_MAX - 1, &file.path, why) != 0 ||
 	    field_string(request->json, "name", DEVICE_NAME_MAX - 1, &name, why) != 0 ||
-	    device_add(id, path, name, why) != 0)
+	    device_add(id, &file, name, why) != 0)
 		return -1;
 	device_declare(device_find(id), answer->json);
 	return 0;
@@ -23,13 +24,13 @@ int op_device_add(const struct request *request, struct answer *answer, struct f
 int op_device_replace(const struct request *request, struct answer *answer, struct failure *why)
 {
 	struct device *device = wanted_device(request, "id", why);
-	const char *path;
+	struct program_file file = {.manifest = request->blob, .manifest_length = request->blob_length};
 	uint64_t id;
 
-	if (!device || field_string(request->json, "object", PATH_MAX - 1, &path, why) != 0)
+	if (!device || field_string(request->json, "object", PATH_MAX - 1, &file.path, why) != 0)
 		return -1;
 	id = device->id;
-	if (device_replace(device, path, why) != 0)
+	if (device_replace(device, &file, why) != 0)
 		return -1;
 	device_declare(device_find(id), answer->json);
 	return 0;

@@ -3,12 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_common.h>
-
 #include "bytes.h"
 #include "device.h"
 #include "field.h"
 #include "message.h"
+#include "module.h"
 #include "table_request.h"
 
 #define COUNTS_BYTES 16
@@ -20,11 +19,14 @@ static enum failure_code code_of(int error)
 {
 	switch (-error) {
 	case EINVAL:
+	case ENOTSUP:
 		return FAIL_INVALID;
 	case EEXIST:
 		return FAIL_EXISTS;
 	case ENOENT:
 		return FAIL_NOT_FOUND;
+	case EIO:
+		return FAIL_IO;
 	default:
 		return FAIL_FULL;
 	}
@@ -40,81 +42,83 @@ static const char *sentence_of(int error)
 		return "there is such an entry";
 	case ENOENT:
 		return "there is no such entry";
+	case ENOTSUP:
+		return "there is no such action";
 	case ENOSPC:
 		return "the table is full";
+	case E2BIG:
+		return "too many different masks";
+	case EIO:
+		return "the kernel refused it";
 	default:
 		return "no memory";
 	}
 }
 
-static int (*write_of(const char *mode))(struct p4k_table *, const uint8_t *)
+static bool mode_of(const char *word, enum table_mode *mode)
 {
-	static const struct {
-		const char *mode;
-		int (*write)(struct p4k_table *, const uint8_t *);
-	} modes[] = {
-		{"insert", p4k_table_insert},
-		{"modify", p4k_table_modify},
-		{"delete", p4k_table_delete},
-		{"upsert", p4k_table_upsert},
+	static const char *const words[] = {
+		[TABLE_INSERT] = "insert",
+		[TABLE_MODIFY] = "modify",
+		[TABLE_DELETE] = "delete",
+		[TABLE_UPSERT] = "upsert",
 	};
 
-	for (size_t i = 0; i < RTE_DIM(modes); i++)
-		if (strcmp(modes[i].mode, mode) == 0)
-			return modes[i].write;
-	return NULL;
+	for (size_t i = 0; i < ARRAY_DIM(words); i++) {
+		if (strcmp(words[i], word) == 0) {
+			*mode = (enum table_mode)i;
+			return true;
+		}
+	}
+	return false;
 }
 
-static int check_action(const struct target *target, const uint8_t *record)
+int table_record_write(const struct target *target, enum table_mode mode, const uint8_t *record)
 {
+	static int (*const writes[])(struct p4k_table *, const uint8_t *) = {
+		[TABLE_INSERT] = p4k_table_insert,
+		[TABLE_MODIFY] = p4k_table_modify,
+		[TABLE_DELETE] = p4k_table_delete,
+		[TABLE_UPSERT] = p4k_table_upsert,
+	};
 	const struct p4k_program *program = target->device->program;
 	uint16_t action = load16(record + target->record_bytes - target->spec->data_bytes - 2);
 
-	return action < program->n_actions &&
-			       program->actions[action].data_bytes <= target->spec->data_bytes ?
-		       0 :
-		       -1;
+	if (mode != TABLE_DELETE &&
+	    (action >= program->n_actions ||
+	     program->actions[action].data_bytes > target->spec->data_bytes))
+		return -ENOTSUP;
+	return writes[mode](target->table, record);
 }
 
-static void note(json_t *failed, uint64_t position, enum failure_code code, const char *sentence)
+/* The failure of one record into the answer's list. */
+static void note(void *failed, uint64_t position, int error)
 {
 	json_array_append_new(failed, json_pack("[I, s, s]", (json_int_t)position,
-						failure_name(code), sentence));
+						failure_name(code_of(error)), sentence_of(error)));
 }
 
 int op_entries_write(const struct request *request, struct answer *answer, struct failure *why)
 {
-	int (*write)(struct p4k_table *, const uint8_t *);
 	struct target target;
-	const char *mode;
+	enum table_mode mode;
+	const char *word;
 	uint64_t count;
 	json_t *failed;
 
 	if (target_read(request, &target, why) != 0 ||
-	    field_string(request->json, "mode", 16, &mode, why) != 0 ||
+	    field_string(request->json, "mode", 16, &word, why) != 0 ||
 	    field_number(request->json, "count", 0, RECORDS_MAX, &count, why) != 0)
 		return -1;
-	write = write_of(mode);
-	if (!write)
+	if (!mode_of(word, &mode))
 		return fail(why, FAIL_INVALID,
-			    "mode: want insert, modify, delete or upsert; got '%s'", mode);
+			    "mode: want insert, modify, delete or upsert; got '%s'", word);
 	if (request->blob_length != count * target.record_bytes)
 		return fail(why, FAIL_INVALID, "want %zu bytes a record of table '%s'; got %zu bytes for %zu",
 			    target.record_bytes, target.spec->name, request->blob_length,
 			    (size_t)count);
 	failed = json_array();
-	for (uint64_t i = 0; i < count; i++) {
-		const uint8_t *record = request->blob + i * target.record_bytes;
-		int ret;
-
-		if (write != p4k_table_delete && check_action(&target, record) != 0) {
-			note(failed, i, FAIL_INVALID, "there is no such action");
-			continue;
-		}
-		ret = write(target.table, record);
-		if (ret != 0)
-			note(failed, i, code_of(ret), sentence_of(ret));
-	}
+	table_write(&target, mode, request->blob, count, note, failed);
 	json_object_set_new(answer->json, "failed", failed);
 	return 0;
 }
@@ -138,8 +142,10 @@ int op_entries_read(const struct request *request, struct answer *answer, struct
 	each = target.record_bytes + COUNTS_BYTES;
 	if (field_number_or(request->json, "limit", 1, UINT32_MAX, 65536, &limit, why) != 0)
 		return -1;
-	limit = RTE_MIN(limit, READ_BYTES_MAX / each);
-	limit = RTE_MIN(limit, (uint64_t)p4k_table_count(target.table) + 1);
+	if (limit > READ_BYTES_MAX / each)
+		limit = READ_BYTES_MAX / each;
+	if (limit > p4k_table_count(target.table))
+		limit = (uint64_t)p4k_table_count(target.table) + 1;
 	answer->blob = malloc(limit * each);
 	if (!answer->blob)
 		return fail(why, FAIL_FULL, "no memory for the answer");
@@ -169,10 +175,10 @@ int op_default_write(const struct request *request, struct answer *answer, struc
 	if (target_read(request, &target, why) != 0)
 		return -1;
 	if (request->blob_length == 0) {
-		ret = p4k_table_set_default(target.table, 0, NULL);
+		ret = table_set_default(&target, 0, NULL);
 		return ret == 0 ? 0 : fail(why, code_of(ret), "%s", sentence_of(ret));
 	}
-	bytes = request->blob_length - RTE_MIN(request->blob_length, (size_t)2);
+	bytes = request->blob_length < 2 ? 0 : request->blob_length - 2;
 	action = request->blob_length < 2 ? UINT16_MAX : load16(request->blob);
 	if (action >= target.device->program->n_actions)
 		return fail(why, FAIL_INVALID, "table '%s': there is no such action",
@@ -184,7 +190,7 @@ int op_default_write(const struct request *request, struct answer *answer, struc
 			    target.spec->name, target.device->program->actions[action].data_bytes,
 			    target.spec->data_bytes, bytes);
 	memcpy(data, request->blob + 2, bytes);
-	ret = p4k_table_set_default(target.table, action, data);
+	ret = table_set_default(&target, action, data);
 	return ret == 0 ? 0 : fail(why, code_of(ret), "%s", sentence_of(ret));
 }
 

@@ -5,8 +5,6 @@
 #include "field.h"
 #include "message.h"
 #include "port.h"
-#include "port_ring.h"
-#include "wiring.h"
 
 #define P4_PORT_MAX (P4K_PORT_DROP - 1)
 
@@ -50,20 +48,6 @@ int op_port_list(const struct request *request, struct answer *answer, struct fa
 	return 0;
 }
 
-static int rewire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why)
-{
-	struct device *old_device = port->device;
-	uint16_t old_p4_port = port->p4_port;
-
-	port->device = device;
-	port->p4_port = p4_port;
-	if (wiring_publish(why) == 0)
-		return 0;
-	port->device = old_device;
-	port->p4_port = old_p4_port;
-	return -1;
-}
-
 int op_wire(const struct request *request, struct answer *answer, struct failure *why)
 {
 	struct device *device = wanted_device(request, "device", why);
@@ -85,7 +69,7 @@ int op_wire(const struct request *request, struct answer *answer, struct failure
 		if (other->device == device && other->p4_port == p4_port)
 			return fail(why, FAIL_BUSY, "port %" PRIu64 " of device %" PRIu64 " is wired to '%s'",
 				    p4_port, device->id, other->name);
-	return rewire(port, device, (uint16_t)p4_port, why);
+	return port_wire(port, device, (uint16_t)p4_port, why);
 }
 
 /* By the P4 port, by the port's name, or both. */
@@ -107,7 +91,7 @@ int op_unwire(const struct request *request, struct answer *answer, struct failu
 	LIST_FOREACH(port, &ports, next)
 		if (port->device == device && (p4_port == P4K_PORT_DROP || port->p4_port == p4_port) &&
 		    (!name || port == wanted_port(request, "name", why)))
-			return rewire(port, NULL, 0, why);
+			return port_wire(port, NULL, 0, why);
 	return fail(why, FAIL_NOT_FOUND, "no such port is wired to device %" PRIu64, device->id);
 }
 
@@ -116,7 +100,7 @@ int op_inject(const struct request *request, struct answer *answer, struct failu
 	struct port *port = wanted_port(request, "port", why);
 
 	(void)answer;
-	return port ? ring_inject(port, request->blob, request->blob_length, why) : -1;
+	return port ? port_inject(port, request->blob, request->blob_length, why) : -1;
 }
 
 int op_collect(const struct request *request, struct answer *answer, struct failure *why)
@@ -124,7 +108,7 @@ int op_collect(const struct request *request, struct answer *answer, struct fail
 	struct port *port = wanted_port(request, "port", why);
 	uint64_t count;
 
-	if (!port || ring_collect(port, &answer->blob, &answer->blob_length, &count, why) != 0)
+	if (!port || port_collect(port, &answer->blob, &answer->blob_length, &count, why) != 0)
 		return -1;
 	json_object_set_new(answer->json, "count", json_integer((json_int_t)count));
 	return 0;

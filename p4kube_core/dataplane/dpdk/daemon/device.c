@@ -162,13 +162,13 @@ static struct device *device_make(uint64_t id, const char *path, const char *nam
 	return NULL;
 }
 
-int device_add(uint64_t id, const char *path, const char *name, struct failure *why)
+int device_add(uint64_t id, const struct program_file *file, const char *name, struct failure *why)
 {
 	struct device *device;
 
 	if (device_find(id))
 		return fail(why, FAIL_EXISTS, "there is a device %" PRIu64 " already", id);
-	device = device_make(id, path, name, why);
+	device = device_make(id, file->path, name, why);
 	if (!device)
 		return -1;
 	LIST_INSERT_HEAD(&devices, device, next);
@@ -184,9 +184,9 @@ static void rewire(const struct device *from, struct device *to)
 			port->device = to;
 }
 
-int device_replace(struct device *old, const char *path, struct failure *why)
+int device_replace(struct device *old, const struct program_file *file, struct failure *why)
 {
-	struct device *new = device_make(old->id, path, old->name, why);
+	struct device *new = device_make(old->id, file->path, old->name, why);
 
 	if (!new)
 		return -1;

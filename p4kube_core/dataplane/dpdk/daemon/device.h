@@ -12,6 +12,7 @@
 #include "counter.h"
 #include "failure.h"
 #include "object.h"
+#include "program_file.h"
 
 #define DEVICE_NAME_MAX 128
 
@@ -40,9 +41,10 @@ LIST_HEAD(device_list, device);
 extern struct device_list devices; /* control only */
 
 struct device *device_find(uint64_t id);
-int device_add(uint64_t id, const char *path, const char *name, struct failure *why);
+int device_add(uint64_t id, const struct program_file *file, const char *name,
+	       struct failure *why);
 /* Another program in its place: ports stay, tables start empty. If it fails the old one goes on. */
-int device_replace(struct device *old, const char *path, struct failure *why);
+int device_replace(struct device *old, const struct program_file *file, struct failure *why);
 int device_remove(struct device *device, struct failure *why);
 
 /* What the program declares, for the answers to device_add and device_replace. */

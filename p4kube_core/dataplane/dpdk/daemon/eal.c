@@ -19,6 +19,7 @@
 #include <rte_log.h>
 
 #include "failure.h"
+#include "message.h"
 #include "settings.h"
 
 #define HUGE_WANTED_MB 64
@@ -26,11 +27,6 @@
 struct rte_mempool *packet_pool;
 static bool on_hugepages;
 static char runtime_directory[PATH_MAX];
-
-bool eal_huge(void)
-{
-	return on_hugepages;
-}
 
 /* Free hugepages of every size, in MB. */
 static unsigned long hugepages_free_mb(void)
@@ -186,6 +182,12 @@ static void again_without_hugepages(void)
 	say("not enough hugepages (%s); going on without", rte_strerror(rte_errno));
 	remove_runtime_directory();
 	execv(path, (char **)arguments);
+}
+
+void describe_process(json_t *answer)
+{
+	json_object_set_new(answer, "workers", json_integer(settings.workers));
+	json_object_set_new(answer, "hugepages", json_boolean(on_hugepages));
 }
 
 static int start(void)

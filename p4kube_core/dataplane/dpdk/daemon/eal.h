@@ -3,16 +3,11 @@
 #ifndef P4K_DAEMON_EAL_H
 #define P4K_DAEMON_EAL_H
 
-#include <stdbool.h>
-
 #include <rte_mbuf.h>
 
 /* Room before a packet that a program may write, beside what a VLAN tag put back needs. */
 #define PACKET_HEADROOM (RTE_PKTMBUF_HEADROOM + 16)
 
 extern struct rte_mempool *packet_pool;
-
-/* Whether DPDK's memory is on hugepages. */
-bool eal_huge(void);
 
 #endif

@@ -134,6 +134,20 @@ int port_remove(struct port *port, struct failure *why)
 	return 0;
 }
 
+int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why)
+{
+	struct device *old_device = port->device;
+	uint16_t old_p4_port = port->p4_port;
+
+	port->device = device;
+	port->p4_port = p4_port;
+	if (wiring_publish(why) == 0)
+		return 0;
+	port->device = old_device;
+	port->p4_port = old_p4_port;
+	return -1;
+}
+
 static json_t *describe_drops(const struct port_tally *sum)
 {
 	json_t *drops = json_object();

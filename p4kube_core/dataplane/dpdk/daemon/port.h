@@ -105,6 +105,14 @@ int port_remove(struct port *port, struct failure *why);
 /* What port_list answers for one port. */
 json_t *port_describe(struct port *port);
 
+/* Wire to a device, or to none (NULL). -1 with FAIL_FULL: nothing has changed. */
+int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why);
+
+/* Kind ring: packets of the blob, all or none, until each has been through; what came out since the last time. */
+int port_inject(struct port *port, const uint8_t *blob, size_t length, struct failure *why);
+int port_collect(struct port *port, uint8_t **blob, size_t *length, uint64_t *count,
+		 struct failure *why);
+
 /* For kinds: set the place that no other port may have; FAIL_BUSY if one has. */
 int port_claim(struct port *port, struct failure *why, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "port_ring.h"
+#include "port.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -206,7 +206,7 @@ static int feed(struct ring_port *self, const uint8_t *blob, size_t length, stru
 	return 0;
 }
 
-int ring_inject(struct port *port, const uint8_t *blob, size_t length, struct failure *why)
+int port_inject(struct port *port, const uint8_t *blob, size_t length, struct failure *why)
 {
 	if (port->kind != &ring_kind)
 		return fail(why, FAIL_INVALID, "port '%s': want kind ring; it is %s", port->name,
@@ -218,7 +218,7 @@ int ring_inject(struct port *port, const uint8_t *blob, size_t length, struct fa
 	return 0;
 }
 
-int ring_collect(struct port *port, uint8_t **blob, size_t *length, uint64_t *count,
+int port_collect(struct port *port, uint8_t **blob, size_t *length, uint64_t *count,
 		 struct failure *why)
 {
 	struct ring_port *self = (struct ring_port *)port;

@@ -5,6 +5,7 @@
 
 #include <rte_malloc.h>
 
+#include "control.h"
 #include "failure.h"
 #include "settings.h"
 
@@ -68,6 +69,16 @@ void rcu_flush(void)
 	rcu_wait();
 	while (count > 0)
 		release_first();
+}
+
+void control_chores(void)
+{
+	rcu_poll();
+}
+
+bool control_has_chores(void)
+{
+	return rcu_pending();
 }
 
 static int start(void)

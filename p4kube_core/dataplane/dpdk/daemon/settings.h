@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-#define P4KUBE_VERSION "0.1.0"
+#include "module.h"
+
 #define WORKERS_MAX 32
 
 struct settings {
@@ -24,14 +25,6 @@ extern struct settings settings;
 /* Read the command line into `settings`. Returns 0; 1 when only help was wanted; -1 after saying why. */
 int settings_read(int argc, char **argv);
 
-/* One part of the process; main starts them in order and stops them in reverse. */
-struct module {
-	const char *name;
-	int (*start)(void); /* 0, or -1 after saying why */
-	void (*stop)(void);
-};
-
-extern const struct module eal_module, rcu_module, ports_module, devices_module, workers_module,
-	control_module;
+extern const struct module eal_module, rcu_module, ports_module, devices_module, workers_module;
 
 #endif
