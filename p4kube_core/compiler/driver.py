@@ -111,13 +111,15 @@ def check(
 
 
 def _expect(checked: Checked, architecture: str, found: Diagnostics) -> None:
+    from p4kube_core.compiler.lowering import refusal
+
     main = checked.main_call()
     if main is None or architecture == "auto":
         return
     actual = ARCHITECTURES.get(main.method, main.method)
     if actual != architecture and checked.main is not None:
         message = f"wanted a program for {architecture}, found one for {actual}"
-        found.error("P4K0404", message, checked.main.span)
+        found.error(refusal.UNKNOWN_ARCHITECTURE, message, checked.main.span)
         found.raise_if_any()
 
 
