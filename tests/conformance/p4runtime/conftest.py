@@ -15,7 +15,7 @@ import pytest
 
 from p4kube_core.agent import client, settings
 from tests.conformance.p4runtime import controller
-from tests.unit.agent import program
+from tests.unit.agent import processes, program
 
 FAKE = Path(__file__).parents[2] / "unit/agent/fake_dataplane.py"
 
@@ -65,8 +65,7 @@ def target(
     channel = controller.connect(settings.address_of(wanted.state))
     yield Target(wanted, build, channel)
     channel.close()
-    with client.AgentClient(wanted.state) as admin:
-        admin.stop(dataplane=True)
+    processes.stop(wanted)
 
 
 _ids = itertools.count(1)

@@ -15,7 +15,7 @@ from tests import conftest
 from tests.conformance.p4runtime.conftest import FAKE
 from tests.conformance.p4runtime.ports import free_port
 from tests.dataplane.daemon.dataplane import Client
-from tests.unit.agent import program
+from tests.unit.agent import processes, program
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[2]
@@ -29,7 +29,7 @@ def agent(state: Path, dataplane: tuple[str, ...], *ports: client.Port) -> Itera
         admin.put_device(1, "shell", ports)
         assert wanted.listen is not None
         yield wanted.listen
-        admin.stop(dataplane=True)
+    processes.stop(wanted)
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,7 @@ import pytest
 from p4kube_core.agent import client, settings
 from tests.conformance.p4runtime import controller
 from tests.dataplane.daemon import dataplane
-from tests.unit.agent import program
-
-PATIENCE_S = 20.0
+from tests.unit.agent import processes, program
 
 
 class Running:
@@ -42,7 +38,7 @@ class Running:
         return int(self.wanted.dataplane_pid_file.read_text())
 
     def kill_agent(self, number: int = signal.SIGKILL) -> None:
-        end(self.agent_pid(), number)
+        processes.end(self.agent_pid(), number)
 
     def control(self) -> dataplane.Client:
         return dataplane.Client(self.wanted.dataplane_socket)
@@ -64,31 +60,7 @@ class Running:
 
     def stop(self) -> None:
         self.channel.close()
-        with contextlib.suppress(Exception), self.admin() as admin:
-            admin.stop(dataplane=True)
-        for pid_file in (self.wanted.pid_file, self.wanted.dataplane_pid_file):
-            with contextlib.suppress(OSError, ValueError):
-                wait_for_end(int(pid_file.read_text()))
-
-
-def end(pid: int, number: int) -> None:
-    os.kill(pid, number)
-    wait_for_end(pid)
-
-
-def wait_for_end(pid: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} does not end"
-        time.sleep(0.002)
-
-
-def alive(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+        processes.stop(self.wanted)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import signal
@@ -15,9 +14,10 @@ import pytest
 
 from p4kube_core.agent import client
 from tests.conformance.p4runtime.controller import Controller, entry, exact, p4, ternary
-from tests.dataplane.agent.conftest import PATIENCE_S, Running, alive, wait_for_end
+from tests.dataplane.agent.conftest import Running
 from tests.dataplane.daemon import hosts
 from tests.unit.agent import program
+from tests.unit.agent.processes import PATIENCE_S, alive, end, wait_for_end
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
 
@@ -148,7 +148,7 @@ def test_all_is_back_after_a_kill_of_the_dataplane(running: Running, config: Any
     before = held_by_dataplane(running, 0), held_by_dataplane(running, 2)
     old = running.dataplane_pid()
     start = time.monotonic()
-    signal_and_wait(old)
+    end(old)
     one.insert(host(2000))  # waits until the data plane is back
     print(f"back after {time.monotonic() - start:.3f} s")
     one.delete(host(2000))
@@ -158,11 +158,6 @@ def test_all_is_back_after_a_kill_of_the_dataplane(running: Running, config: Any
     assert one.read(entry(program.ALWAYS, is_default_action=True)) == [DEFAULT]
     with running.admin() as admin:
         assert admin.status()["dataplane"]["restarts"] == 1
-
-
-def signal_and_wait(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    wait_for_end(pid)
 
 
 def forwards(running: Running) -> None:
@@ -178,7 +173,7 @@ def test_write_at_the_moment_of_the_kill_is_there(running: Running, config: Any)
     one = put(running, config, *RINGS)
     for round_number in range(3):
         first = round_number * 500
-        timer = threading.Timer(0.02, signal_and_wait, (running.dataplane_pid(),))
+        timer = threading.Timer(0.02, end, (running.dataplane_pid(),))
         timer.start()
         for n in range(first, first + 500, 50):
             one.insert(*(host(k) for k in range(n, n + 50)))
@@ -194,7 +189,7 @@ def test_both_killed_at_once(running: Running, config: Any) -> None:
     one.close()
     dataplane_pid = running.dataplane_pid()
     running.kill_agent()
-    signal_and_wait(dataplane_pid)
+    end(dataplane_pid)
     running.start()
     one = running.controller()
     assert len(one.read(entry(program.HOSTS))) == 100
@@ -269,7 +264,7 @@ def test_election_id_outlives_the_agent_but_not_the_dataplane(
     assert low.stream.notice() == (5, 50)
     low.close()
     running.kill_agent()
-    signal_and_wait(running.dataplane_pid())
+    end(running.dataplane_pid())
     running.start()
     running.controller(election_id=10).close()
 

@@ -30,7 +30,7 @@ from p4kube_core.model import artifact
 from p4kube_core.model.artifact import MatchField
 from tests.conformance.p4runtime import controller
 from tests.conformance.p4runtime.controller import Controller, code, entry, exact, failure, p4
-from tests.unit.agent import program
+from tests.unit.agent import processes, program
 
 FAKE = Path(__file__).with_name("fake_dataplane.py")
 
@@ -51,8 +51,7 @@ def wanted(tmp_path: Path, flag: Path) -> Iterator[Settings]:
     made = Settings(state=tmp_path / "state", dataplane=("sh", "-c", script, "sh"))
     client.spawn(made)
     yield made
-    with client.AgentClient(made.state) as admin:
-        admin.stop(dataplane=True)
+    processes.stop(made)
 
 
 def test_no_data_plane_for_a_while(wanted: Settings, flag: Path) -> None:

@@ -16,6 +16,7 @@ from p4kube_core.agent import client, main, settings
 from p4kube_core.agent.settings import Settings
 from tests.conformance.p4runtime.controller import method
 from tests.conformance.p4runtime.ports import free_port
+from tests.unit.agent import processes
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_dataplane.py")))
 
@@ -82,9 +83,7 @@ def wanted(tmp_path: Path) -> Any:
     listen = f"127.0.0.1:{free_port()}"
     made = Settings(state=tmp_path / "state", dataplane=FAKE, listen=listen)
     yield made
-    if client.running(made.state):
-        with client.AgentClient(made.state) as admin:
-            admin.stop(dataplane=True)
+    processes.stop(made)
 
 
 def test_second_agent_of_a_state_directory(
@@ -208,8 +207,7 @@ def test_other_addresses_demand_certificates_of_both_sides(tmp_path: Path) -> No
                     ask(request, timeout=20)
                 assert caught.value.code().name == code
     finally:
-        with client.AgentClient(wanted.state) as admin:
-            admin.stop(dataplane=True)
+        processes.stop(wanted)
 
 
 def test_address_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

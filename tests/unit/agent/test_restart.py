@@ -17,7 +17,7 @@ from p4kube_core.agent.settings import Settings
 from tests.conformance.p4runtime import controller
 from tests.conformance.p4runtime.controller import Controller, entry, exact
 from tests.dataplane.daemon.dataplane import Client
-from tests.unit.agent import program
+from tests.unit.agent import processes, program
 
 FAKE = Path(__file__).with_name("fake_dataplane.py")
 
@@ -29,8 +29,7 @@ def wanted(tmp_path: Path) -> Iterator[Settings]:
     with client.AgentClient(made.state) as admin:
         admin.put_device(1, "one")
     yield made
-    with client.AgentClient(made.state) as admin:
-        admin.stop(dataplane=True)
+    processes.stop(made)
 
 
 def restart(wanted: Settings) -> None:
