@@ -15,8 +15,9 @@ PRELUDE = """
 #include <v1model.p4>
 header data_t { bit<8> a; bit<8> b; bit<16> c; bit<32> d; }
 header wide_t { bit<128> x; }
+header v_t { bit<16> sum; varbit<64> v; bit<4> x; bit<4> y; }
 header label_t { bit<7> value; bit<1> bottom; }
-struct headers_t { data_t h; data_t g; wide_t w; label_t[3] labels; }
+struct headers_t { data_t h; data_t g; wide_t w; label_t[3] labels; v_t v; v_t u; }
 struct metadata_t { bit<32> m; bit<16> n; bool flag; }
 """
 
@@ -468,6 +469,35 @@ def test_a_checksum_is_updated_with_the_payload(payload: bytes) -> None:
     out = p.send(data(1, 2, 99, 3) + payload).data
     wanted = ones_complement(data(1, 2, 0, 3) + payload)
     assert out == data(1, 2, wanted, 3) + payload
+
+
+# A size that the packet decides.
+
+
+def test_a_varbit_is_extracted_summed_compared_and_put_back() -> None:
+    p = load(
+        parser="""
+        state start { packet.extract(hdr.h); packet.extract(hdr.v, (bit<32>)hdr.h.a);
+            transition accept; }""",
+        ingress="hdr.h.b = hdr.v.v == hdr.u.v ? 8w1 : 8w2; hdr.u = hdr.v; hdr.u.y = 5;"
+        " hdr.h.c = hdr.v.v == hdr.u.v ? 16w1 : 16w2;"
+        " if (sm.parser_error == error.HeaderTooShort) { sm.egress_spec = 4; }"
+        " if (sm.parser_error == error.ParserInvalidArgument) { sm.egress_spec = 5; }"
+        " if (sm.parser_error == error.PacketTooShort) { sm.egress_spec = 6; }",
+        compute="update_checksum(hdr.v.isValid(), { hdr.h.c, hdr.v.v, hdr.h.d }, hdr.v.sum,"
+        " HashAlgorithm.csum16);",
+        deparser="packet.emit(hdr.h); packet.emit(hdr.v); packet.emit(hdr.u);",
+    )
+    for size in (0, 2, 4, 8):
+        v = bytes(range(10, 10 + size))
+        out = p.send(data(size * 8, d=7) + b"\xff\xff" + v + b"\x12" + b"rest")
+        total = ones_complement(struct.pack(">H", 1) + v + struct.pack(">I", 7)).to_bytes(2, "big")
+        wanted = data(size * 8, 1 if size == 0 else 2, 1, 7) + total + v + b"\x12"
+        assert out.data == wanted + b"\xff\xff" + v + b"\x15" + b"rest", size
+    assert p.send(data(72) + bytes(40)).port == 4
+    assert p.send(data(12) + bytes(40)).port == 5
+    assert p.send(data(64) + bytes(10)).port == 6
+    assert p.send(data(64) + bytes(11)).port == 1
 
 
 # Deparsers.
