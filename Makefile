@@ -74,7 +74,7 @@ test: build shell
 	@echo "== data plane: the same under AddressSanitizer, for tests"
 	@$(MAKE) -C $(DATAPLANE) -j$(JOBS) asan
 	@echo "== tests: $(TESTS)"
-	@CI=$${CI:-true} $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(TESTS)
 
 check: build lint
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/golden
