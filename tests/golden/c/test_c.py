@@ -13,7 +13,9 @@ from p4kube_core.compiler.backends.dpdk import program as programs
 from p4kube_core.compiler.backends.dpdk import unit
 from tests.golden import reader
 
-CASES = [case for path in sorted(Path(__file__).parent.glob("*.txt")) for case in reader.cases(path)]
+CASES = [
+    case for path in sorted(Path(__file__).parent.glob("*.txt")) for case in reader.cases(path)
+]
 
 PRELUDE = "#include <core.p4>\n#include <v1model.p4>\n"
 
