@@ -127,7 +127,7 @@ def _add_source(command: argparse.ArgumentParser) -> None:
         "--arch", choices=("auto", "v1model"), default="auto",
         help="architecture; auto: by what the program includes (default)",
     )  # fmt: skip
-    command.add_argument("--target", choices=("dpdk",), default="dpdk", help="default: dpdk")
+    command.add_argument("--target", choices=("dpdk", "ebpf"), default="dpdk", help="default: dpdk")
 
 
 def _define(text: str) -> tuple[str, str]:

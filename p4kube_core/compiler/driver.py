@@ -5,6 +5,8 @@ Stages are imported when they are needed, so that importing this module costs no
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 COMPILER: Final = f"p4kube {VERSION}"
 ARCHITECTURES: Final = {"V1Switch": "v1model", "PSA_Switch": "psa", "PNA_NIC": "pna"}
 """Architectures by the package that `main` is an instance of."""
+
+TARGETS: Final = ("dpdk", "ebpf")
+"""Each has a module `target` and a module `object` in backends/."""
 
 After = Callable[[str, "Program"], None]
 """Is told the name of each pass, and what it made; golden tests print there."""
@@ -157,11 +162,16 @@ def generate(compiled: Compiled, target: str = "dpdk") -> Generated:
     Raises:
         errors.UnsupportedByTarget: legal P4 that the target cannot do.
     """
-    if target != "dpdk":
-        raise errors.UserError(f"wanted the target dpdk, found {target!r}")
-    from p4kube_core.compiler.backends.dpdk import target as dpdk
+    generated: Generated = _backend(target, "target").generate(
+        compiled.program, compiled.p4info(), COMPILER
+    )
+    return generated
 
-    return dpdk.generate(compiled.program, compiled.p4info(), COMPILER)
+
+def _backend(target: str, module: str) -> Any:
+    if target not in TARGETS:
+        raise errors.UserError(f"wanted a target of {', '.join(TARGETS)}, found {target!r}")
+    return importlib.import_module(f"p4kube_core.compiler.backends.{target}.{module}")
 
 
 def build(
@@ -182,13 +192,7 @@ def build(
     """
     compiled = compile(path, include_dirs, defines, architecture)
     generated = generate(compiled, target)
-    from p4kube_core.compiler.backends.dpdk import target as dpdk
-
     if toolchain is None:
-        import os
-
-        from p4kube_core.compiler.backends.dpdk.object import Toolchain
-
-        toolchain = Toolchain.from_environment(os.environ)
-    artifact = dpdk.build(generated, toolchain)
+        toolchain = _backend(target, "object").toolchain(os.environ)
+    artifact = _backend(target, "target").build(generated, toolchain)
     return Built(artifact, compiled, (*compiled.warnings, *generated.warnings))

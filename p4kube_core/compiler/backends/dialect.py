@@ -29,6 +29,10 @@ class Dialect(Protocol):
     def keeps_all(self) -> bool:
         """Whether every variable is in the per-packet state, and none is local to a function."""
 
+    @property
+    def parsed(self) -> tuple[str, ...]:
+        """Statements at the parser's end."""
+
     def head(self, member: str) -> str:
         """Address of the header whose place is in that member of the state."""
 

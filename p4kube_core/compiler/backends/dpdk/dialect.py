@@ -19,6 +19,7 @@ class Dpdk:
     payload: str = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
     payload_sum: str = "p4k_sum"
     keeps_all: bool = False
+    parsed: tuple[str, ...] = ("s->payload = cursor.at;",)
 
     def head(self, member: str) -> str:
         return f"s->{member}"

@@ -52,6 +52,9 @@ class Toolchain:
         )
 
 
+toolchain = Toolchain.from_environment
+
+
 def build(c: str, toolchain: Toolchain) -> bytes:
     """Compile generated C to a shared object; from the cache if it is there.
 
@@ -61,14 +64,14 @@ def build(c: str, toolchain: Toolchain) -> bytes:
     """
     command = _command(toolchain)
     if toolchain.cache is None:
-        return _compile(c, command)
+        return compile_c(c, command)
     kept = toolchain.cache / f"{_cache_key(c, command, toolchain)}.so"
     try:
         return kept.read_bytes()
     except OSError:
         pass  # not there, or not readable: then it is made again
-    made = _compile(c, command)
-    _keep(kept, made)
+    made = compile_c(c, command)
+    keep(kept, made)
     return made
 
 
@@ -86,7 +89,8 @@ def _command(toolchain: Toolchain) -> tuple[str, ...]:
     return (found, *arguments, *FLAGS, *native, f"-I{RUNTIME}")
 
 
-def _compile(c: str, command: tuple[str, ...]) -> bytes:
+def compile_c(c: str, command: tuple[str, ...]) -> bytes:
+    """Run the compiler on C; the same errors as `build`."""
     with tempfile.TemporaryDirectory(prefix="p4kube-object-") as directory:
         made = Path(directory, "program.so")
         try:
@@ -136,7 +140,7 @@ def _processor() -> bytes:
     return b"\n".join(line for line in lines if line.startswith(kept))
 
 
-def _keep(kept: Path, made: bytes) -> None:
+def keep(kept: Path, made: bytes) -> None:
     """Write whole or not at all: several processes may do so at once. A full disk is no error."""
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)

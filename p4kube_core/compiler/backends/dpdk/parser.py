@@ -29,10 +29,10 @@ def write(unit: Unit) -> None:
         code.line("uint32_t steps = 0;")
     statements.declare(unit, parser.variables, _mentioned(parser))
     writer = statements.Writer(unit, "goto accept;", "goto accept;", parser.error)
-    jumped_to = _jumped_to(parser)
-    for state, following in zip(parser.states, _following(parser), strict=True):
-        _state(writer, state, following, cyclic, state.name in jumped_to)
-    _end(writer, parser)
+    labelled = jumped_to(parser)
+    for state, next_one in zip(parser.states, following(parser), strict=True):
+        write_state(writer, state, next_one, cyclic, state.name in labelled)
+    end(writer, parser)
     code.close()
 
 
@@ -46,8 +46,8 @@ def _mentioned(parser: ir.Parser) -> set[str]:
     return found
 
 
-def _state(
-    writer: statements.Writer, state: ir.State, following: str | None, cyclic: bool, labelled: bool
+def write_state(
+    writer: statements.Writer, state: ir.State, next_one: str | None, cyclic: bool, labelled: bool
 ) -> None:
     unit, code = writer.unit, writer.unit.code
     code.line()
@@ -63,23 +63,23 @@ def _state(
     writer.body(state.body)
     match state.transition:
         case ir.Goto():
-            _go(writer, state.transition.state, following)
+            _go(writer, state.transition.state, next_one)
         case ir.Select():
             _select(writer, state.transition)
 
 
-def _following(parser: ir.Parser) -> list[str | None]:
+def following(parser: ir.Parser) -> list[str | None]:
     """By state: the one that stands next."""
     return [*(state.name for state in parser.states[1:]), None]
 
 
-def _jumped_to(parser: ir.Parser) -> set[str]:
+def jumped_to(parser: ir.Parser) -> set[str]:
     """States that some goto names; where a state goes to the next one, none is needed."""
     return {
         name
-        for state, following in zip(parser.states, _following(parser), strict=True)
+        for state, next_one in zip(parser.states, following(parser), strict=True)
         for name in graph.successors(state)
-        if isinstance(state.transition, ir.Select) or name != following
+        if isinstance(state.transition, ir.Select) or name != next_one
     }
 
 
@@ -87,7 +87,7 @@ def _label(unit: Unit, state: str) -> str:
     return unit.labels[f"state_{state}"]
 
 
-def _go(writer: statements.Writer, state: str, following: str | None = None) -> None:
+def _go(writer: statements.Writer, state: str, next_one: str | None = None) -> None:
     """Go on in that state; nothing is said if it stands next."""
     if state == ir.ACCEPT:
         writer.used.add("accept")
@@ -95,7 +95,9 @@ def _go(writer: statements.Writer, state: str, following: str | None = None) -> 
     elif state == ir.REJECT:
         writer.used.add("reject")
         writer.unit.code.line("goto reject;")
-    elif state != following:
+    elif writer.jump is not None:
+        writer.jump(state)
+    elif state != next_one:
         writer.unit.code.line(f"goto {_label(writer.unit, state)};")
 
 
@@ -169,7 +171,7 @@ _FAILURES: Final = (
 )
 
 
-def _end(writer: statements.Writer, parser: ir.Parser) -> None:
+def end(writer: statements.Writer, parser: ir.Parser) -> None:
     code, unit = writer.unit.code, writer.unit
     code.own()
     if writer.error is None:
@@ -186,9 +188,9 @@ def _end(writer: statements.Writer, parser: ir.Parser) -> None:
     if "reject" in writer.used:
         code.label("reject")
         if drops:
-            code.line("s->payload = cursor.at;")
+            code.lines(*unit.dialect.parsed)
             code.line("return false;")
     if "accept" in writer.used:
         code.label("accept")
-    code.line("s->payload = cursor.at;")
+    code.lines(*unit.dialect.parsed)
     code.line("return true;")

@@ -26,6 +26,7 @@ class Writer:
     on_exit: str  # statement that ends the control
     error: ex.Place | None = None  # in a parser: where its error goes
     emit: Callable[[st.Emit], None] | None = None  # in a deparser
+    jump: Callable[[str], None] | None = None  # in a parser whose states are no labels: goes to one
     used: set[str] = field(default_factory=set)  # labels that something jumps to
     ended: bool = False  # something ended the function
 

@@ -5,7 +5,7 @@
  *
  *   P4K_WINDOW_BYTES  bytes that the parser may look at, read from the packet at once; 0: read
  *                     piece by piece
- *   P4K_WINDOW        the same, up to a power of two
+ *   P4K_WINDOW        a power of two, more than P4K_ZEROS and these bytes
  *   P4K_PIECE         the largest piece that is read or stored at once
  *   P4K_ZEROS         zeros in front of the window, which stand for headers that are not there
  *   P4K_OUT           room for the headers that the deparser emits, a power of two
@@ -47,7 +47,7 @@ struct p4k_work {
 struct p4k_buffers {
 	uint64_t key[1 + P4K_KEY_WORDS];    /* as looked up: from byte 4 (tuple or prefix length) or 8 */
 	uint64_t wanted[P4K_KEY_WORDS + 1]; /* a ternary key before it is masked */
-	uint8_t packet[P4K_ZEROS + P4K_WINDOW + P4K_PIECE + P4K_OLD];
+	uint8_t packet[P4K_WINDOW + P4K_PIECE + P4K_OLD];
 	uint8_t out[P4K_OUT + P4K_PIECE + P4K_OLD];
 	uint8_t old[P4K_OLD];
 	uint8_t chunk[P4K_CHUNK];
@@ -84,6 +84,26 @@ P4K_INLINE uint32_t p4k_index(uint64_t index, uint32_t size)
 {
 	p4k_hide(index);
 	return index < size ? (uint32_t)index : 0;
+}
+
+/* Zero memory; `bytes` is a constant and a multiple of 8. */
+P4K_INLINE void p4k_clear(void *at, uint32_t bytes)
+{
+	if (bytes <= 512) {
+		__builtin_memset(at, 0, bytes);
+		return;
+	}
+	/* clang makes at most 128 stores of one memset, and would call a library for this loop. */
+	for (uint32_t i = 0; i < bytes / 8; i++)
+		((volatile uint64_t *)at)[i] = 0;
+}
+
+/* A word of a mask as it stands in memory, of which only so many bytes may be read. */
+P4K_INLINE uint64_t p4k_mask_word(const uint8_t *at, uint32_t bytes)
+{
+	if (bytes == 8)
+		return *(const uint64_t *)at;
+	return p4k_word(p4k_load(at, bytes) << (64 - 8 * bytes));
 }
 
 /* --- counters ----------------------------------------------------------------------------- */
@@ -145,7 +165,7 @@ P4K_INLINE bool p4k_holds(struct __sk_buff *skb, struct p4k_work *w, struct p4k_
 P4K_INLINE const uint8_t *p4k_here(struct p4k_work *w, struct p4k_buffers *b)
 {
 #if P4K_WINDOW_BYTES
-	return b->packet + P4K_ZEROS + (w->cursor & (P4K_WINDOW - 1));
+	return b->packet + ((w->cursor + P4K_ZEROS) & (P4K_WINDOW - 1));
 #else
 	return b->packet + P4K_ZEROS;
 #endif
@@ -156,8 +176,7 @@ P4K_INLINE const uint8_t *p4k_here(struct p4k_work *w, struct p4k_buffers *b)
 
 P4K_INLINE uint32_t p4k_bound(uint32_t place)
 {
-	p4k_hide(place);
-	return place <= P4K_ZEROS + P4K_WINDOW ? place : 0;
+	return place & (P4K_WINDOW - 1);
 }
 
 /* Change bytes of the window; what is there already is no change. */

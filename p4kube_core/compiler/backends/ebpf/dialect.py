@@ -1,0 +1,77 @@
+"""Target ebpf's words: all of a packet's state is in a map, tables are functions of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+
+from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import statements as st
+
+if TYPE_CHECKING:
+    from p4kube_core.compiler.backends.dpdk.statements import Writer
+
+LENGTH: Final = "s->work.length"
+HIT: Final = 1  # bits of what `apply_T` returns
+EXITED: Final = 2
+POSITION_SHIFT: Final = 8
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ebpf:
+    length: str = LENGTH
+    payload: str = "skb, &s->work, &s->buffers"
+    payload_sum: str = "p4k_payload_sum"
+    keeps_all: bool = True
+    parsed: tuple[str, ...] = ()
+
+    def head(self, member: str) -> str:
+        return f"p4k_head(s->{member})"
+
+    def index(self, index: str, size: int) -> str:
+        return f"p4k_index({index}, {size})"
+
+    def parse(self, writer: Writer, of: st.Extract | st.Advance | st.Lookahead | st.Verify) -> None:
+        # Here, since extraction needs the unit, and the unit a dialect.
+        from p4kube_core.compiler.backends.ebpf import extraction
+
+        extraction.write(writer, of)
+
+    def apply(self, writer: Writer, of: st.ApplyTable) -> None:
+        unit, code = writer.unit, writer.unit.code
+        table = unit.layout.table(of.table)
+        code.open()
+        code.line(f"const uint32_t ran = (uint32_t){unit.function('apply', of.table)}(skb);")
+        code.line()
+        if of.hit is not None:
+            writer.store(of.hit, f"(ran & {HIT}) != 0")
+        if of.action_run is not None:
+            writer.store(of.action_run, f"ran >> {POSITION_SHIFT}")
+        names = [table.table.default_action.action, *(a.action for a in table.table.actions)]
+        if any(name in unit.exiting for name in names):
+            code.line(f"if (ran & {EXITED})")
+            code.line(f"\t{writer.on_exit}")
+        elif of.hit is None and of.action_run is None:
+            code.line("(void)ran;")
+        code.close()
+
+    def count(self, writer: Writer, of: st.Count) -> None:
+        unit = writer.unit
+        index = unit.layout.counter_index(of.counter)
+        if of.index is None:
+            unit.code.line(f"p4k_count(&counter_{index}, entry->slot, {LENGTH});")
+            return
+        size = unit.layout.counters[index].size
+        at = unit.printer.operand(of.index)
+        if isinstance(of.index, ex.Const):
+            if of.index.value < size:
+                unit.code.line(f"p4k_count(&counter_{index}, {at}, {LENGTH});")
+            return
+        unit.code.line(f"if ({at} < {size})")
+        unit.code.line(
+            f"\tp4k_count(&counter_{index}, (uint32_t)({unit.printer.show(of.index)}), {LENGTH});"
+        )
+
+
+EBPF: Final = Ebpf()

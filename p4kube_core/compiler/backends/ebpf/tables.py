@@ -1,0 +1,187 @@
+"""Tables and actions as C for BPF: each table is one function, which the verifier looks at once."""
+
+from __future__ import annotations
+
+from p4kube_core.compiler.backends import joined, layout, values, walk
+from p4kube_core.compiler.backends.dpdk import statements, wire
+from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends.ebpf import dialect
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.compiler.ir import statements as st
+
+_ENTRY = "const struct p4k_bpf_entry *entry"
+
+
+def write(unit: Unit) -> None:
+    """All actions that an applied table may run, then those tables."""
+    applied = {
+        statement.table: statement
+        for control in unit.program.controls
+        for statement in walk.st_walk(control.body)
+        if isinstance(statement, st.ApplyTable)
+    }
+    tables = [t for t in unit.layout.tables if t.table.name in applied]
+    wanted = {name for t in tables for name in _actions(t)}
+    for action in unit.layout.actions:
+        if action.action.name in wanted:
+            _action(unit, action)
+    for table in tables:
+        if table.kind is layout.TableKind.TERNARY:
+            _find_ternary(unit, table)
+        _apply(unit, table)
+
+
+def _actions(of: layout.TableLayout) -> list[str]:
+    names = [*(a.action for a in of.table.actions), of.table.default_action.action]
+    return list(dict.fromkeys(names))
+
+
+def _action(unit: Unit, of: layout.ActionLayout) -> None:
+    code, action = unit.code, of.action
+    code.function(
+        f"P4K_INLINE bool {unit.function('action', action.name)}"
+        f"(struct __sk_buff *skb, struct state *s, {_ENTRY})",
+        f"action {action.control_name}",
+    )
+    mentioned = walk.mentioned_in(action.body)
+    for field, parameter in zip(of.fields, action.parameters, strict=True):
+        if parameter.name in mentioned:
+            _parameter(unit, field, parameter)
+    # The action may run again for the same packet.
+    for variable in action.variables:
+        for cell in unit.storage.cells(variable):
+            if walk.is_mentioned(cell.path, mentioned):
+                c_type = unit.c_types.of(cell.type)
+                zero = "0" if not c_type.startswith("struct") else f"({c_type}){{0}}"
+                code.line(f"s->{cell.text} = {zero};")
+    writer = statements.Writer(unit, "return false;", "return true;")
+    writer.body(action.body)
+    code.line("return false;")
+    code.close()
+
+
+def _parameter(unit: Unit, field: layout.Field, parameter: ir.Parameter) -> None:
+    variable = ir.Variable(parameter.name, parameter.type, unit.program.span)
+    name = unit.storage.cells(variable)[0].text
+    text = wire.load_leaf(parameter.type, field.offset_bytes * 8 + field.pad_bits, "entry->data")
+    unit.code.line(f"{values.c_type(parameter.type)} {name} = {text};")
+
+
+def _key(unit: Unit, of: layout.TableLayout, to: str) -> None:
+    """Write the packed key into the words from `to` on."""
+    keys = (of.table.keys[f.index].expression for f in of.fields)
+    leaves = joined.merged(
+        [
+            joined.leaf(unit.printer, key, f.offset_bytes * 8 + f.pad_bits)
+            for key, f in zip(keys, of.fields, strict=True)
+        ],
+        64,
+    )
+    for word in range(of.key_words):
+        text = joined.word(leaves, word * 64, 64).c
+        unit.code.line(f"s->buffers.{to}[{word} + {to == 'key':d}] = p4k_word({text});")
+
+
+def _find_ternary(unit: Unit, of: layout.TableLayout) -> None:
+    """A look-up a mask; the masks stand in descending order of their highest priority."""
+    code = unit.code
+    code.function(
+        f"P4K_INLINE {_ENTRY.removesuffix('entry')}{unit.function('find', of.table.name)}"
+        "(struct state *s)",
+        f"table {of.table.name}: {', '.join(f.name for f in of.fields)}",
+    )
+    code.lines(
+        "const struct p4k_bpf_entry *best = NULL;",
+        "uint32_t first = 0;",
+        f"void *masks = bpf_map_lookup_elem(&masks_{of.index}, &first);",
+        "",
+        "if (!masks)",
+        "\treturn NULL;",
+    )
+    code.open("for (uint32_t i = 0; i < P4K_BPF_MASKS; i++)")
+    code.lines(
+        "const struct p4k_bpf_entry *entry;",
+        "uint32_t index = i;",
+        "const struct p4k_bpf_mask *mask = bpf_map_lookup_elem(masks, &index);",
+        "",
+        "if (!mask || !mask->used || (best && best->priority >= mask->priority))",
+        "\tbreak;",
+        "((uint32_t *)s->buffers.key)[1] = mask->tuple;",
+    )
+    for word in range(of.key_words):
+        size = min(8, of.key_bytes - word * 8)
+        mask = f"p4k_mask_word(mask->mask + {word * 8}, {size})"
+        code.line(f"s->buffers.key[{word + 1}] = s->buffers.wanted[{word}] & {mask};")
+    code.lines(
+        f"entry = bpf_map_lookup_elem(&table_{of.index}, (uint32_t *)s->buffers.key + 1);",
+        "if (entry && (!best || entry->priority > best->priority))",
+        "\tbest = entry;",
+    )
+    code.close()
+    code.line("return best;")
+    code.close()
+
+
+def _look_up(unit: Unit, of: layout.TableLayout) -> None:
+    """Set `entry`, NULL if there is none."""
+    code = unit.code
+    code.at(of.table.span)
+    match of.kind:
+        case layout.TableKind.EXACT:
+            _key(unit, of, "key")
+            code.own()
+            code.line(f"entry = bpf_map_lookup_elem(&table_{of.index}, s->buffers.key + 1);")
+        case layout.TableKind.LPM:
+            _key(unit, of, "key")
+            code.own()
+            code.line(f"((uint32_t *)s->buffers.key)[1] = {of.key_bytes * 8};")
+            code.line(
+                f"entry = bpf_map_lookup_elem(&table_{of.index}, (uint32_t *)s->buffers.key + 1);"
+            )
+        case layout.TableKind.TERNARY:
+            _key(unit, of, "wanted")
+            code.own()
+            code.line(f"entry = {unit.function('find', of.table.name)}(s);")
+
+
+def _apply(unit: Unit, of: layout.TableLayout) -> None:
+    """`apply_T(skb)`: see dialect.HIT and so on for what it returns."""
+    code = unit.code
+    name = unit.function("apply", of.table.name)
+    code.function(f"P4K_GLOBAL int {name}(struct __sk_buff *skb)", f"table {of.table.name}")
+    code.lines(
+        "struct state *const s = p4k_enter(skb);",
+        "const struct p4k_bpf_entry *entry = NULL;",
+        "uint32_t first = 0, ran = 0;",
+        "",
+        "if (!s)",
+        "\treturn 0;",
+    )
+    if of.fields:
+        _look_up(unit, of)
+    code.line("if (entry)")
+    code.line(f"\tran = {dialect.HIT};")
+    code.line("else")
+    code.line(f"\tentry = bpf_map_lookup_elem(&default_{of.index}, &first);")
+    code.line("if (!entry)")
+    code.line("\treturn 0;")
+    counter = None if of.counter is None else unit.layout.counters[of.counter]
+    if counter is not None and counter.automatic:
+        code.line(f"p4k_count(&counter_{of.counter}, entry->slot, {dialect.LENGTH});")
+    _run(unit, of)
+    code.line("return (int)ran;")
+    code.close()
+
+
+def _run(unit: Unit, of: layout.TableLayout) -> None:
+    code = unit.code
+    positions = {a.action: position for position, a in enumerate(of.table.actions)}
+    code.line("switch (entry->action) {")
+    for action in _actions(of):
+        position = positions.get(action, len(of.table.actions))
+        code.line(f"case {unit.layout.action(action).index}:")
+        code.line(f"\tran |= {position << dialect.POSITION_SHIFT};")
+        code.line(f"\tif ({unit.function('action', action)}(skb, s, entry))")
+        code.line(f"\t\tran |= {dialect.EXITED};")
+        code.line("\tbreak;")
+    code.line("}")

@@ -1,0 +1,50 @@
+"""Target ebpf: from a program's IR to its artifact."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from p4kube_core.compiler import artifact as digests
+from p4kube_core.compiler.backends import manifest as manifests
+from p4kube_core.compiler.backends.dpdk import object as toolchains
+from p4kube_core.compiler.backends.dpdk.target import Generated
+from p4kube_core.compiler.backends.ebpf import limits, program
+from p4kube_core.compiler.backends.ebpf import object as objects
+from p4kube_core.compiler.ir import program as ir
+from p4kube_core.model import artifact
+
+NAME: Final = "ebpf"
+
+
+def generate(of: ir.Program, p4info: Any, compiler: str) -> Generated:
+    """Make C and manifest.
+
+    Args:
+        p4info: p4.config.v1.P4Info of the program.
+        compiler: name and version, for the manifest.
+    Raises:
+        errors.UnsupportedByTarget: with every reason why not.
+    """
+    limits.check(of)
+    parts = program.make(of)
+    c = program.write(parts)
+    manifest = manifests.make(of, parts.layout, p4info, NAME, compiler, program.DROPS)
+    info: bytes = p4info.SerializeToString(deterministic=True)
+    digest = digests.digest_of(manifest, info, c)
+    return Generated(
+        manifest=dataclasses.replace(manifest, digest=digest),
+        p4info=info,
+        c=c.replace(program.DIGEST_PLACE, digest),
+        warnings=limits.warnings(of),
+    )
+
+
+def build(generated: Generated, toolchain: toolchains.Toolchain) -> artifact.Artifact:
+    """Add the object.
+
+    Raises:
+        errors.MachineError: no clang.
+    """
+    made = objects.build(generated.c, toolchain)
+    return artifact.Artifact(generated.manifest, generated.p4info, generated.c, made)
