@@ -66,6 +66,12 @@ def stop(state: Path) -> None:
         time.sleep(0.02)
 
 
+def left_behind(state: Path) -> bool:
+    """Say whether there is something that an agent of this directory would take over."""
+    journals = settings.Settings(state=state).journal.glob("*.journal")
+    return bool(processes(state)) or any(journals)
+
+
 def processes(state: Path) -> list[int]:
     """The agent and the data plane of a state directory, by their command lines."""
     found = []

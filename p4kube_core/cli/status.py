@@ -11,6 +11,7 @@ from typing import Any, Final, final
 
 from p4kube_core import errors
 from p4kube_core.agent import client
+from p4kube_core.cli import private_agent
 from p4kube_core.switch import blocking, schema, values
 
 MOST_RULES: Final = 20  # shown a table; --json has all
@@ -21,6 +22,8 @@ def run(options: argparse.Namespace) -> int:
     if not client.running(state):
         if options.json:
             print(json.dumps({"agent": None, "dataplane": None, "devices": []}))
+        elif private_agent.left_behind(state):
+            print(f"the agent of {state} has ended; `p4kube play` starts it again for what plays")
         else:
             print(f"nothing runs here (no agent in {state})")
         return 0

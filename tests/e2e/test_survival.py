@@ -60,3 +60,64 @@ def test_kill_9_of_the_data_plane_and_it_is_back_with_its_entries(
     with capsys.disabled():
         print(f" [forwarding again after {stream.longest_gap_s:.2f} s] ", end="", flush=True)
     assert entries(site) == before
+
+
+def kill_agent(site: Site) -> None:
+    agent = site.pid("agent")
+    os.kill(agent, signal.SIGKILL)
+    assert eventually(lambda: agent not in site.processes)
+
+
+def test_playing_again_after_the_agent_was_killed_loses_no_packet(site: Site) -> None:
+    site.firewall(ECHO, PING)
+    before = entries(site)
+    with traffic.udp_echo(site.inside, INSIDE, 5353):
+        assert traffic.udp(site.outside, INSIDE, 5353).passed
+        stream = traffic.Stream(site.outside, INSIDE, 5353)
+        kill_agent(site)
+        assert "has ended" in site.p4kube("status").stdout
+        done = site.firewall(ECHO, PING)
+        lost = stream.stop()
+    assert (done.stdout, lost) == ("e2e: unchanged\n", 0)
+    assert entries(site) == before
+
+
+def test_another_function_takes_nothing_from_one_whose_agent_was_killed(site: Site) -> None:
+    site.firewall(PING)
+    kill_agent(site)
+    other = site.manifest.with_name("other.yaml")
+    text = site.manifest.read_text().replace("name: e2e", "name: other")
+    other.write_text(text)
+    done = site.p4kube("play", other)
+    assert done.returncode == 1
+    assert "interface outside is in use by 'e2e'" in done.stderr
+    other.write_text(
+        text.replace("interface: outside", "tap: one").replace("interface: inside", "tap: two")
+    )
+    done = site.p4kube("play", other)
+    assert done.stdout.startswith("other: playing as device 2"), done.stderr
+    assert traffic.ping(site.outside, INSIDE, 3).passed
+
+
+def test_a_function_whose_agent_was_killed_can_be_taken_away(site: Site) -> None:
+    site.firewall(PING)
+    kill_agent(site)
+    done = site.p4kube("play", "--down", site.manifest)
+    assert done.stdout == "e2e: taken away\nagent and data plane stopped\n"
+    assert site.processes == []
+
+
+def test_half_of_a_failed_play_does_not_come_back_with_the_next(site: Site) -> None:
+    site.firewall(PING)
+    site.p4kube("play", "--down")
+    text = site.manifest.read_text()
+    other = (
+        text.replace("name: e2e", "name: other")
+        .replace("interface: outside", "vhostUser: {socket: /proc/self/no.sock, mode: server}")
+        .replace("interface: inside", "tap: other")
+    )
+    site.manifest.write_text(f"{text}---\n{other}")
+    done = site.p4kube("play", site.manifest)
+    assert done.returncode != 0, done.stdout
+    assert site.processes == []
+    assert not list((site.state / "journal").glob("*"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +31,9 @@ def run(options: argparse.Namespace) -> int:
     wanted = [_Wanted.of(function) for function in functions]
     state: Path = options.state
     machine.require_dataplane()
-    devices = _devices(state)
     machine.require_same_network(state)
+    ours = not (client.running(state) if options.dry_run else _revived(state))
+    devices = _devices(state)
     problems = preflight.problems(functions, devices)
     if problems:
         raise errors.ManifestError(problems)
@@ -40,7 +41,6 @@ def run(options: argparse.Namespace) -> int:
         for one in wanted:
             print(f"{one.function.name}: can be played, {_count(len(one.entries), 'entry')}")
         return 0
-    ours = not client.running(state)
     try:
         with progress.step("starting the agent and the data plane"):
             client.spawn(settings.Settings(state=state))
@@ -53,8 +53,7 @@ def run(options: argparse.Namespace) -> int:
     except BaseException:
         if ours:
             with private_agent.undisturbed():
-                private_agent.stop(state)
-                (state / OURS).unlink(missing_ok=True)
+                _undo(state, {one.function.name for one in wanted})
         raise
     return 0
 
@@ -106,6 +105,33 @@ def _devices(state: Path) -> list[dict[str, Any]]:
     with client.AgentClient(state) as agent:
         devices: list[dict[str, Any]] = agent.status()["devices"]
         return devices
+
+
+def _revived(state: Path) -> bool:
+    """Say whether an agent runs; one that died is started again, as only it knows what plays."""
+    if client.running(state):
+        return True
+    if not private_agent.left_behind(state):
+        return False
+    with progress.step("starting the agent again, which had ended"):
+        client.spawn(settings.Settings(state=state))
+    return True
+
+
+def _undo(state: Path, names: Set[str]) -> None:
+    """End the agent that a failed play started, and leave nothing for the next one to take over.
+
+    Unless somebody else plays something on it by now.
+    """
+    with suppress(errors.P4KubeError), client.AgentClient(state) as agent:
+        devices = agent.status()["devices"]
+        for device in devices:
+            if device["name"] in names:
+                agent.remove_device(int(device["device_id"]))
+        if any(device["name"] not in names for device in devices):
+            return
+    private_agent.stop(state)
+    (state / OURS).unlink(missing_ok=True)
 
 
 def _ids(
@@ -222,7 +248,7 @@ def _down(options: argparse.Namespace) -> int:
     """Take functions away; when none is left, stop what play started."""
     state: Path = options.state
     names = {function.name for function in manifest.read(options.files)} if options.files else None
-    if not client.running(state):
+    if not _revived(state):
         print("nothing is playing")
         return 0
     with client.AgentClient(state) as agent:
