@@ -15,7 +15,7 @@ def test_long_packets_are_cut_right(tmp_path: pathlib.Path) -> None:
     binary = tmp_path / "offload_test"
     sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     daemon = dataplane.DPDK / "daemon"
-    includes = ["-I", daemon, "-I", dataplane.DPDK.parent / "control"]
+    includes = ["-I", str(daemon), "-I", str(dataplane.DPDK.parent / "control")]
     sources = [str(conftest.PROGRAMS / "offload_test.c"), str(daemon / "offload.c")]
     subprocess.run(
         ["cc", "-std=gnu11", "-O1", "-g", *sanitize, *flags, *includes, "-o", binary, *sources],
