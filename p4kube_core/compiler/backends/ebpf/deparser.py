@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p4kube_core.compiler.backends import joined
+from p4kube_core.compiler.backends import joined, varbits, walk
 from p4kube_core.compiler.backends.dpdk import inplace, statements, wire
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 from p4kube_core.compiler.ir import program as ir
@@ -50,8 +50,6 @@ def _in_place(unit: Unit, plan: inplace.Plan) -> None:
 
 
 def _path(emit: st.Emit) -> str:
-    from p4kube_core.compiler.backends import walk
-
     return walk.path_of(emit.header)
 
 
@@ -77,7 +75,31 @@ def _append(unit: Unit, emit: st.Emit) -> None:
     header = emit.header.type
     assert isinstance(header, types.Header)
     unit.code.open(f"if ({' && '.join((*spot.guards, f'{spot.text}.valid'))})")
+    if varbits.varying(header) is not None:
+        _append_varying(unit, header, spot.text)
+        unit.code.close()
+        return
     store = unit.function("store", header.name)
     unit.code.line(f"{store}(p4k_out(&s->work, &s->buffers), &{spot.text});")
     unit.code.line(f"s->work.used += {wire.size_bytes(header)};")
     unit.code.close()
+
+
+def _append_varying(unit: Unit, header: types.Header, text: str) -> None:
+    """The varbit is copied at its full size: what comes next overwrites the rest."""
+    found = varbits.varying(header)
+    assert found is not None
+    code = unit.code
+    varbit = f"{text}.{unit.c_types.member(header, found.member.name)}"
+    groups = wire.groups(unit, header, f"{text}.")
+    before = [g for g in groups if g.offset_bytes * 8 < found.offset_bits]
+    code.line("uint8_t *at = p4k_out(&s->work, &s->buffers);")
+    code.line()
+    wire.store_groups(unit, before)
+    code.line(
+        f"__builtin_memcpy(at + {found.offset_bits // 8}, {varbit}.bytes, sizeof({varbit}.bytes));"
+    )
+    code.line(f"s->work.used += {varbit}.bits / 8;")
+    code.line("at = p4k_out(&s->work, &s->buffers);")
+    wire.store_groups(unit, groups[len(before) :])
+    code.line(f"s->work.used += {varbits.fixed_bits(header) // 8};")

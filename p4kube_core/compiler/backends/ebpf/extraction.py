@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import expressions, walk
+from p4kube_core.compiler.backends import expressions, varbits, walk
 from p4kube_core.compiler.backends.dpdk import wire
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import statements as st
@@ -49,6 +49,9 @@ def _skip(writer: Writer, size: str) -> None:
 def _extract(writer: Writer, of: st.Extract) -> None:
     unit, header = writer.unit, of.header.type
     assert isinstance(header, types.Header)
+    if of.varbit_bits is not None:
+        _extract_varying(writer, of, of.varbit_bits)
+        return
     size = wire.size_bytes(header)
     _require(writer, str(size))
     path = walk.path_of(of.header)
@@ -60,6 +63,53 @@ def _extract(writer: Writer, of: st.Extract) -> None:
         _take_what_changes(writer, of.header, header, path)
         unit.code.line(f"s->{head} = P4K_ZEROS + s->work.cursor;")
     _skip(writer, str(size))
+
+
+def _extract_varying(writer: Writer, of: st.Extract, size_bits: ex.Expression) -> None:
+    """Up to three reads: before the varbit, it itself, and what is behind it."""
+    unit, code, header = writer.unit, writer.unit.code, of.header.type
+    assert isinstance(header, types.Header)
+    found = varbits.varying(header)
+    assert found is not None
+    most = types.width_bits(found.member.type)
+    start, fixed = found.offset_bits // 8, varbits.fixed_bits(header) // 8
+    spot = unit.printer.spot(of.header)
+    text = f"{spot.text}.{unit.c_types.member(header, found.member.name)}"
+    groups = wire.groups(unit, header, "header->")
+    too_short = writer.fail_with("PacketTooShort")
+    code.open()
+    code.line(f"const uint32_t bits = {writer.show(size_bits)};")
+    code.line("const uint32_t cursor = s->work.cursor;")
+    code.line("uint8_t *const at = s->buffers.packet + P4K_ZEROS;")
+    code.line()
+    code.line(f"if (bits > {most})")
+    code.line(f"\t{writer.fail_with('HeaderTooShort')}")
+    code.line("if (bits % 8 != 0)")
+    code.line(f"\t{writer.fail_with('ParserInvalidArgument')}")
+    code.line(f"if (cursor + {fixed} + bits / 8 > {writer.unit.dialect.length})")
+    code.line(f"\t{too_short}")
+    code.open(f"if ({' && '.join(spot.guards) or 'true'})")
+    code.line(f"{unit.c_types.of(header)} *const header = &{spot.text};")
+    code.line()
+    code.line("header->valid = true;")
+    code.line(f"{text} = ({unit.c_types.of(found.member.type)}){{.bits = bits}};")
+    for place, offset, size in (
+        ("cursor", 0, start),
+        (f"cursor + {start} + bits / 8", start, fixed - start),
+    ):
+        if size:
+            code.line(f"if (bpf_skb_load_bytes(skb, {place}, at + {offset}, {size}))")
+            code.line(f"\t{too_short}")
+    code.line(
+        f"if (!p4k_read_varying(skb, cursor + {start}, {text}.bytes, bits / 8, "
+        f"sizeof({text}.bytes)))"
+    )
+    code.line(f"\t{too_short}")
+    for group in groups:
+        wire.load_group(unit, group, "at")
+    code.close()
+    code.line(f"s->work.cursor = cursor + {fixed} + bits / 8;")
+    code.close()
 
 
 def _take_what_changes(writer: Writer, place: ex.Place, header: types.Header, path: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import layout, values, walk
+from p4kube_core.compiler.backends import layout, values, varbits, walk
 from p4kube_core.compiler.backends.dpdk import hashes, unit, wire
 from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics
 from p4kube_core.compiler.frontend.source import Span
@@ -20,6 +20,7 @@ MOST_ENTRIES: Final = 1 << 24
 MOST_COUNTER_CELLS: Final = 1 << 22
 MOST_STATE_BYTES: Final = 16384  # of the variables of a program; a per-CPU map's value has 32 KiB
 MOST_HEADER_BYTES: Final = 256  # that can be copied without calling a library
+MOST_VARBIT_BITS: Final = 1024
 MOST_EMITTED_BYTES: Final = 2048
 MOST_STATES: Final = 256
 MOST_TURNS: Final = 1024  # of a loop
@@ -94,8 +95,12 @@ def _check_type(found: Diagnostics, of: types.Type, name: str, span: Span) -> No
                 f"target ebpf takes values of at most {values.WIDEST_BITS} bits, {name} is a {of}",
                 span,
             )
-        case types.Varbit():
-            found.error("P4K0503", f"target ebpf does not take varbit, {name} is a {of}", span)
+        case types.Varbit() if of.width > MOST_VARBIT_BITS:
+            found.error(
+                "P4K0503",
+                f"target ebpf takes a varbit of at most {MOST_VARBIT_BITS} bits, {name} is a {of}",
+                span,
+            )
         case types.Header() | types.Struct():
             if isinstance(of, types.Header):
                 _check_bound(
@@ -149,9 +154,12 @@ def _check_statement(found: Diagnostics, of: st.Statement) -> None:
     match of:
         case st.Hash():
             _check_hash(found, of)
+        case st.Random():
+            found.error("P4K0508", "target ebpf has no random numbers yet", of.span)
         case st.Extract() | st.Emit():
-            width = types.width_bits(of.header.type)
-            if width % 8:
+            width = varbits.fixed_bits(of.header.type)
+            varying = varbits.varying(of.header.type)
+            if width % 8 or (varying is not None and varying.offset_bits % 8):
                 found.error(
                     "P4K0510",
                     f"want a header of whole bytes, {of.header.type} has {width} bits",

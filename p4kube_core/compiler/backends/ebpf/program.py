@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from p4kube_core.compiler.backends import values, walk
+from p4kube_core.compiler.backends import values, varbits, walk
 from p4kube_core.compiler.backends.dpdk import statements, unit, wire
 from p4kube_core.compiler.backends.ebpf import deparser, dialect, maps, parser, tables, window
 from p4kube_core.compiler.ir import program as ir
@@ -145,11 +145,13 @@ def _wire(of: unit.Unit) -> None:
             match statement:
                 case st.Extract(header=place) | st.Lookahead(target=place):
                     stays = isinstance(statement, st.Extract) and of.in_place is not None
+                    stays |= varbits.varying(place.type) is not None
                     if isinstance(place.type, types.Header) and not stays:
                         loaded[place.type.name] = place.type
                 case st.Emit(header=place) if of.in_place is None:
                     assert isinstance(place.type, types.Header)
-                    stored[place.type.name] = place.type
+                    if varbits.varying(place.type) is None:
+                        stored[place.type.name] = place.type
                 case _:
                     pass
     for header in loaded.values():
@@ -228,7 +230,7 @@ def _main(of: unit.Unit) -> None:
         "",
         "if (!s)",
         "\treturn TC_ACT_SHOT;",
-        "p4k_clear(s, offsetof(struct state, buffers));",
+        "p4k_clear((uint64_t *)s, offsetof(struct state, buffers));",
         "p4k_start(skb, &s->work, &s->buffers);",
     )
     for name, value in _GIVEN.items():

@@ -87,7 +87,7 @@ P4K_INLINE uint32_t p4k_index(uint64_t index, uint32_t size)
 }
 
 /* Zero memory; `bytes` is a constant and a multiple of 8. */
-P4K_INLINE void p4k_clear(void *at, uint32_t bytes)
+P4K_INLINE void p4k_clear(uint64_t *at, uint32_t bytes)
 {
 	if (bytes <= 512) {
 		__builtin_memset(at, 0, bytes);
@@ -141,7 +141,10 @@ P4K_INLINE uint32_t p4k_read_front(struct __sk_buff *skb, uint8_t *to, uint32_t 
 
 P4K_INLINE void p4k_start(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b)
 {
-	w->length = p4k_load.test ? skb->cb[P4K_BPF_TEST_LENGTH] : skb->len;
+	/* Volatile: else clang reads by an address that it chose, which the kernel does not take. */
+	w->length = *(volatile uint32_t *)&skb->len;
+	if (p4k_load.test)
+		w->length = *(volatile uint32_t *)&skb->cb[P4K_BPF_TEST_LENGTH];
 #if P4K_WINDOW_BYTES
 	p4k_read_front(skb, b->packet + P4K_ZEROS, w->length, P4K_WINDOW_BYTES);
 #endif
@@ -228,6 +231,40 @@ P4K_INLINE uint16_t p4k_payload_sum(struct __sk_buff *skb, struct p4k_work *w, s
 	}
 	return p4k_swap(p4k_fold(w->sum));
 }
+
+/* --- varbits: arrays of the most bytes that there can be, zero behind those that there are --- */
+
+/* Bytes [place, place + bytes) of the packet, at most `most`, of which `to` has room. */
+P4K_INLINE bool p4k_read_varying(struct __sk_buff *skb, uint32_t place, uint8_t *to, uint32_t bytes,
+				 uint32_t most)
+{
+	p4k_hide(bytes);
+	if (bytes == 0)
+		return true;
+	return bytes <= most && !bpf_skb_load_bytes(skb, place, to, bytes);
+}
+
+P4K_INLINE bool p4k_same(const uint8_t *a, const uint8_t *b, uint32_t bytes)
+{
+	uint32_t differing = 0;
+
+	for (uint32_t i = 0; i < bytes; i++)
+		differing |= a[i] ^ b[i];
+	return differing == 0;
+}
+
+P4K_INLINE uint64_t p4k_sum_of(const uint8_t *at, uint32_t bytes)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i + 1 < bytes; i += 2)
+		sum += (uint32_t)at[i] << 8 | at[i + 1];
+	return bytes % 2 ? sum + ((uint32_t)at[bytes - 1] << 8) : sum;
+}
+
+#define p4k_varbits_equal(bits, bytes, other_bits, other_bytes) \
+	((bits) == (other_bits) && p4k_same(bytes, other_bytes, sizeof(bytes)))
+#define p4k_sum(bytes, size) p4k_sum_of(bytes, sizeof(bytes))
 
 /* --- TCP's and UDP's checksums ------------------------------------------------------------ */
 
