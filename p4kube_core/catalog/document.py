@@ -66,8 +66,10 @@ def read(path: Path) -> list[Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise errors.ManifestError(f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError) as e:
-        reason = e.strerror.lower() if isinstance(e, OSError) and e.strerror else str(e)
+    except UnicodeDecodeError as e:
+        raise errors.ManifestError(f"cannot read {path}: not UTF-8") from e
+    except OSError as e:
+        reason = e.strerror.lower() if e.strerror else str(e)
         raise errors.ManifestError(f"cannot read {path}: {reason}") from e
     try:
         return [d for d in yaml.load_all(text, _Loader) if d is not None]

@@ -147,3 +147,15 @@ def test_a_port_in_use_is_refused_and_what_runs_stays(site: Site, tmp_path: Path
     assert "spec.ports[0]: interface outside is in use by 'e2e'" in done.stderr
     assert site.processes == before
     assert "other" not in site.p4kube("status").stdout
+
+
+def test_a_binary_file_is_refused_in_few_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "program.p4"
+    path.write_bytes(bytes(range(1, 32)) * 100)
+    status, err = said(capsys, "compile", path, "-o", tmp_path)
+    assert status == 1
+    assert "this is no P4 program" in err
+    assert err.count("error[") < 15
+    assert all(c.isprintable() or c in "\n\t" for c in err)

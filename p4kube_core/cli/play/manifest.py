@@ -150,7 +150,7 @@ def _function(path: Path, content: Any, place: str) -> model.NetworkFunction:
         program, own = _program(path, spec, place)
         entries.extend(own)
     except errors.ManifestError as e:
-        problems.extend(f"{place}: {problem}" for problem in e.problems)
+        problems.extend(e.problems)
         program = path
     for name, table in spec.get("tables", {}).items():
         try:
@@ -178,17 +178,17 @@ def _program(
     if name.endswith(".p4") or "/" in name:
         source = path.parent / name
         if not source.is_file():
-            raise errors.ManifestError(f"spec.program: no such file: {source}")
+            raise errors.ManifestError(f"{place}: spec.program: no such file: {source}")
         if "parameters" in spec:
             raise errors.ManifestError(
-                "spec.parameters: want spec.tables beside a program of your own; "
+                f"{place}: spec.parameters: want spec.tables beside a program of your own; "
                 "only functions of the catalogue have parameters"
             )
         return source, ()
     try:
         found = package.load(name)
     except errors.ManifestError as e:
-        raise errors.ManifestError(f"spec.program: {e}") from e
+        raise errors.ManifestError(f"{place}: spec.program: {e}") from e
     entries = found.entries(spec.get("parameters", {}), f"{place}: spec.parameters")
     return found.program, entries
 

@@ -65,7 +65,11 @@ def _excerpt(span: Span) -> list[str]:
     width = max(1, min(span.end - span.start, len(text) - column + 1))
     # Tabs are kept in the caret's line, so that it stands right whatever their width.
     indent = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
-    return [f"  {text}", f"  {indent}{'^' * width}"]
+    # What the file holds must not command the terminal.
+    shown = "".join(
+        c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    return [f"  {shown}", f"  {indent}{'^' * width}"]
 
 
 @final

@@ -121,3 +121,17 @@ def test_two_functions_cannot_share_an_interface(tmp_path: Path) -> None:
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(errors.ManifestError, match="no such file: "):
         manifest.read([tmp_path / "none.yaml"])
+
+
+def test_a_wrong_parameter_is_said_with_the_file_named_once(tmp_path: Path) -> None:
+    with pytest.raises(errors.ManifestError) as caught:
+        read(tmp_path, GOOD.replace("destinationPort", "destinationPrt"))
+    assert str(caught.value).count("f.yaml") == 1
+    assert "spec.parameters.rules[0]: unknown 'destinationPrt'" in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_bytes(b"\xb5\x00")
+    with pytest.raises(errors.ManifestError, match="not UTF-8"):
+        manifest.read([path])

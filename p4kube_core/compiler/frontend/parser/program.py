@@ -22,6 +22,7 @@ from p4kube_core.compiler.frontend.source import Source, Span
 
 # Enough for ten calls at each level of the deepest tree (cursor.MAX_DEPTH, cursor.MAX_HEIGHT).
 _RECURSION_LIMIT: Final = 10_000
+_MOST_STRAYS: Final = 10  # a binary file is not worth a line for each of its bytes
 
 
 def parse_program(
@@ -84,6 +85,7 @@ def parse_tokens(source: Source, tokens: list[Token], diagnostics: Diagnostics) 
 def _without_strays(tokens: list[Token], diagnostics: Diagnostics) -> list[Token]:
     """Report and drop what is no token of P4, but for the bodies of annotations."""
     kept: list[Token] = []
+    strays = 0
     depth = 0  # of parentheses in an annotation's body; 0 outside
     for i, token in enumerate(tokens):
         if token.kind == "(" and (depth or (i > 1 and tokens[i - 2].kind == "@")):
@@ -91,6 +93,11 @@ def _without_strays(tokens: list[Token], diagnostics: Diagnostics) -> list[Token
         elif token.kind == ")" and depth:
             depth -= 1
         if token.kind == lexer.OTHER and not depth:
+            strays += 1
+            if strays > _MOST_STRAYS:
+                message = f"this is no P4 program: over {_MOST_STRAYS} such characters"
+                diagnostics.error(syntax_codes.STRAY_CHARACTER, message, token.span)
+                return tokens[-1:]
             lexer.stray_character(token, diagnostics)
         else:
             kept.append(token)
