@@ -7,15 +7,15 @@ from pathlib import Path
 
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends import layout
-from p4kube_core.compiler.backends.dpdk import limits, unit
 from p4kube_core.compiler.backends.dpdk import program as programs
+from p4kube_core.compiler.backends.dpdk import unit
 from p4kube_core.compiler.ir import program as ir
-from tests.dataplane.program import harness
+from tests.dataplane.program import targets
 
 
 def to_ir(path: Path) -> ir.Program:
     program = driver.compile(path).program
-    limits.check(program)
+    targets.check(program)
     return program
 
 
@@ -32,7 +32,7 @@ class Compiled:
             file.flush()
             self.ir = to_ir(Path(file.name))
         self.layout = layout.lay_out(self.ir)
-        self.program = harness.Program(to_c(self.ir))
+        self.program = targets.load(self.ir)
         self.send = self.program.send
         self.drops = self.program.drops
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from p4kube_core.compiler.backends.dpdk import object as objects
+from tests import built
 
 HERE: Final = Path(__file__).parent
 RUNTIME: Final = objects.RUNTIME
@@ -40,8 +39,8 @@ SANITIZED: Final = (
 )
 
 
-def runtime_sources() -> list[str]:
-    return [str(path) for path in sorted(RUNTIME.glob("p4k_*.c"))]
+def runtime_sources() -> list[Path]:
+    return sorted(RUNTIME.glob("p4k_*.c"))
 
 
 def run(command: Sequence[str]) -> str:
@@ -54,21 +53,9 @@ def run(command: Sequence[str]) -> str:
 
 
 @functools.cache
-def directory() -> Path:
-    """Of this test run; objects in it are never overwritten, since dlopen knows them by path."""
-    kept = tempfile.TemporaryDirectory(prefix="p4kube-program-")
-    _KEPT.append(kept)
-    return Path(kept.name)
-
-
-_KEPT: list[tempfile.TemporaryDirectory[str]] = []
-
-
-@functools.cache
 def library() -> ctypes.CDLL:
-    made = directory() / "libharness.so"
-    sources = [str(HERE / "harness.c"), *runtime_sources()]
-    run([*CC, "-O2", "-fPIC", "-shared", "-march=x86-64-v2", *sources, "-ldl", "-o", str(made)])
+    command = (*CC, "-O2", "-fPIC", "-shared", "-march=x86-64-v2", "-ldl")
+    made = built.build("libharness.so", command, [HERE / "harness.c", *runtime_sources()])
     loaded = ctypes.CDLL(str(made))
     loaded.harness_open.restype = ctypes.c_void_p
     loaded.harness_open.argtypes = [ctypes.c_char_p]
@@ -114,12 +101,7 @@ def library() -> ctypes.CDLL:
 
 def build(c: str, flags: tuple[str, ...]) -> Path:
     """A shared object of generated C, warnings being errors."""
-    name = hashlib.sha256(repr((c, flags)).encode()).hexdigest()[:32]
-    source, made = directory() / f"{name}.c", directory() / f"{name}.so"
-    if not made.exists():
-        source.write_text(c)
-        run([*CC, *PROGRAM_FLAGS, *flags, str(source), "-o", str(made)])
-    return made
+    return built.build("program.so", (*CC, *PROGRAM_FLAGS, *flags), [c])
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,13 +280,15 @@ def test_egress_sees_the_port_and_may_drop() -> None:
     assert p.drops() == {"egress": 1}
 
 
-def test_metadata_of_the_packet() -> None:
+def test_metadata_of_the_packet(target: str) -> None:
     out = changed(
         "hdr.h.a = (bit<8>)sm.ingress_port; hdr.h.d = sm.packet_length; hdr.h.c ="
         " (bit<16>)sm.ingress_global_timestamp[19:4];",
         data() + bytes(92),
     )
-    assert out[:8] == data(1, 0, 1000000 >> 4 & 0xFFFF, 100)
+    assert (out[0], out[4:8]) == (1, struct.pack(">I", 100))
+    if target == "dpdk":  # whose harness says what time it is
+        assert out[2:4] == struct.pack(">H", 1000000 >> 4 & 0xFFFF)
 
 
 def test_a_short_packet_goes_on_with_the_error() -> None:
@@ -512,7 +514,9 @@ def test_a_deparser_that_decides() -> None:
     assert p.send(data(2) + b"x").data == data(2) + b"x"
 
 
-def test_growth_without_room_is_counted() -> None:
+def test_growth_without_room_is_counted(target: str) -> None:
+    if target == "ebpf":
+        pytest.skip("the kernel makes room")
     p = load(ingress="hdr.g.setValid();")
     assert p.send(data(), headroom=7).dropped
     assert not p.send(data(), headroom=8).dropped

@@ -10,6 +10,7 @@ import pytest
 
 from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.ir import program as ir
+from tests import built
 from tests.dataplane.program import compiled, harness
 
 FUNCTIONS = [
@@ -110,24 +111,12 @@ def keyset(rng: random.Random, kind: ir.MatchKind, width: int) -> ir.Keyset:
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.stem)
 def test_no_packet_makes_it_read_or_write_elsewhere(path: Path, tmp_path: Path) -> None:
     program = compiled.to_ir(path)
-    (tmp_path / "program.c").write_text(compiled.to_c(program))
     (tmp_path / "packets").write_bytes(pieces(packets()))
     (tmp_path / "records").write_bytes(pieces(entries(program)))
-    fuzz = tmp_path / "fuzz"
-    sources = [str(harness.HERE / name) for name in ("harness.c", "fuzz.c")]
-    harness.run(
-        [
-            *harness.CC,
-            *harness.SANITIZED,
-            "-march=x86-64-v2",
-            str(tmp_path / "program.c"),
-            *sources,
-            *harness.runtime_sources(),
-            "-ldl",
-            "-o",
-            str(fuzz),
-        ]
-    )
+    command = (*harness.CC, *harness.SANITIZED, "-march=x86-64-v2", "-ldl")
+    sources = [harness.HERE / name for name in ("harness.c", "fuzz.c")]
+    code = [compiled.to_c(program), *sources, *harness.runtime_sources()]
+    fuzz = built.build("fuzz", command, code)
     arguments = [str(tmp_path / "packets"), str(tmp_path / "records"), str(PACKETS), "1"]
     said = harness.run([str(fuzz), *arguments]).splitlines()[-1].split()
     numbers = dict(zip(said[::2], map(int, said[1::2]), strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
+from p4kube_core import errors
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import statements as st
 
@@ -72,6 +73,10 @@ class Ebpf:
         unit.code.line(
             f"\tp4k_count(&counter_{index}, (uint32_t)({unit.printer.show(of.index)}), {LENGTH});"
         )
+
+    def random(self, writer: Writer, of: st.Random) -> None:
+        del writer, of
+        raise errors.InvariantViolated("a random number reached target ebpf's printing of C")
 
 
 EBPF: Final = Ebpf()

@@ -441,8 +441,13 @@ P4K_INLINE uint16_t p4k_crc16(uint16_t crc, const uint8_t *at, uint32_t bytes)
 
 	for (uint32_t i = 0; i < bytes; i++) {
 		sum ^= at[i];
-		for (uint32_t bit = 0; bit < 8; bit++)
-			sum = sum >> 1 ^ (-(sum & 1) & 0xa001);
+		for (uint32_t bit = 0; bit < 8; bit++) {
+			uint32_t odd = sum & 1;
+
+			/* A product: of a mask clang, or the verifier, makes two ways. */
+			__asm__ volatile("" : "+r"(odd));
+			sum = sum >> 1 ^ odd * 0xa001;
+		}
 	}
 	return (uint16_t)sum;
 }
@@ -457,8 +462,12 @@ P4K_INLINE uint32_t p4k_crc32(uint32_t crc, const uint8_t *at, uint32_t bytes)
 {
 	for (uint32_t i = 0; i < bytes; i++) {
 		crc ^= at[i];
-		for (uint32_t bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (-(crc & 1) & 0xedb88320U);
+		for (uint32_t bit = 0; bit < 8; bit++) {
+			uint32_t odd = crc & 1;
+
+			__asm__ volatile("" : "+r"(odd));
+			crc = crc >> 1 ^ odd * 0xedb88320U;
+		}
 	}
 	return crc;
 }

@@ -80,11 +80,12 @@ struct {
 #define p4k_hide(x) __asm__ volatile("" : "+r"(x))
 
 /* An index that is below `size` already, for the verifier. */
-P4K_INLINE uint32_t p4k_index(uint64_t index, uint32_t size)
-{
-	p4k_hide(index);
-	return index < size ? (uint32_t)index : 0;
-}
+#define p4k_index(index, size)                                                              \
+	({                                                                                  \
+		uint64_t p4k_i = (index);                                                   \
+		__asm__ volatile("if %0 < %1 goto +1\n\t%0 = 0" : "+r"(p4k_i) : "i"(size)); \
+		p4k_i;                                                                      \
+	})
 
 /* Zero memory; `bytes` is a constant and a multiple of 8. */
 P4K_INLINE void p4k_clear(uint64_t *at, uint32_t bytes)

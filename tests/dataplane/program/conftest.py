@@ -1,0 +1,25 @@
+"""The tests of the language run for every target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.dataplane.program import targets
+
+_FOR_ALL = ("test_language", "test_statements")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__.rpartition(".")[2] in _FOR_ALL:
+        kernel = pytest.param("ebpf", marks=pytest.mark.needs_root)
+        metafunc.parametrize("target", ["dpdk", kernel], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def target(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The target that `targets.load` loads for meanwhile."""
+    targets.current = getattr(request, "param", "dpdk")
+    yield targets.current
+    targets.current = "dpdk"
