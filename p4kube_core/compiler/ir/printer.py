@@ -148,7 +148,7 @@ def statement(of: st.Statement) -> list[str]:
 _Simple = (
     st.Assign | st.Clear | st.SetValid | st.Push | st.Pop | st.SetNextIndex
     | st.Extract | st.Advance | st.Lookahead | st.Verify | st.Emit
-    | st.Leave | st.Return | st.Exit | st.ApplyTable | st.Count | st.Hash
+    | st.Leave | st.Return | st.Exit | st.ApplyTable | st.Count | st.Hash | st.Random
 )  # fmt: skip
 
 
@@ -191,6 +191,8 @@ def _simple(of: _Simple) -> str:
         case st.Hash():
             data = ", ".join(map(show, of.data))
             return f"{show(of.result)} = {of.algorithm}({data}{', payload' if of.payload else ''})"
+        case st.Random():
+            return f"{show(of.result)} = random({show(of.low)}, {show(of.high)})"
         case _:
             assert_never(of)
 

@@ -18,12 +18,12 @@ from p4kube_core.compiler.ir import expressions as ex
 
 class HashAlgorithm(enum.StrEnum):
     CSUM16 = "csum16"  # RFC 1071, as a header holds it (complemented); data padded to 16 bits
-    XOR16 = "xor16"
+    XOR16 = "xor16"  # of 16-bit words, the data padded behind
     CRC16 = "crc16"
     CRC16_CUSTOM = "crc16_custom"
     CRC32 = "crc32"
     CRC32_CUSTOM = "crc32_custom"
-    IDENTITY = "identity"
+    IDENTITY = "identity"  # the first 8 bytes, the data padded behind to whole bytes
 
 
 @final
@@ -277,11 +277,24 @@ class Hash:
     result: ex.Place
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Draw a number from `low` to `high`, both included (bit<64>) and all as likely, into `result`
+    (bit<64>). Nothing is said of the number where `low` is above `high`.
+    """
+
+    span: Span
+    low: ex.Expression
+    high: ex.Expression
+    result: ex.Place
+
+
 Statement = (
     Assign | Clear | SetValid | Push | Pop | SetNextIndex
     | Extract | Advance | Lookahead | Verify | Emit
     | If | Switch | Block | Loop | Leave | Return | Exit
-    | ApplyTable | Count | Hash
+    | ApplyTable | Count | Hash | Random
 )  # fmt: skip
 
 Body = tuple[Statement, ...]
@@ -328,6 +341,8 @@ def reads(of: Statement) -> tuple[ex.Expression, ...]:
             return () if of.index is None else (of.index,)
         case Hash():
             return of.data
+        case Random():
+            return (of.low, of.high)
         case Push() | Pop():
             return (of.stack,)
         case _:
@@ -343,7 +358,7 @@ def writes(of: Statement) -> tuple[ex.Place, ...]:
             return (of.header,)
         case Push() | Pop() | SetNextIndex():
             return (of.stack,)
-        case Hash():
+        case Hash() | Random():
             return (of.result,)
         case ApplyTable():
             return tuple(p for p in (of.hit, of.action_run) if p is not None)

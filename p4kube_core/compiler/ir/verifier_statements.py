@@ -17,6 +17,7 @@ _Found = Iterator[tuple[str, Span]]
 _PARSER_ONLY = st.Extract | st.Advance | st.Lookahead | st.Verify | st.SetNextIndex
 _WORD = types.Bits(32)
 _CODE = types.Bits(8)
+_DRAWN = types.Bits(64)
 
 
 def body(scope: Scope, of: st.Body, labels: frozenset[str] = frozenset()) -> _Found:
@@ -117,6 +118,10 @@ def _external(scope: Scope, of: st.Statement) -> Iterator[str]:
             for e in of.data:
                 if not isinstance(e.type, types.Bits | types.Bool | types.Varbit):
                     yield f"a hash over {e.type}"
+        case st.Random():
+            for e in (of.low, of.high, of.result):
+                if e.type != _DRAWN:
+                    yield f"wanted bit<64> for a random number, found {e.type}"
         case _:
             pass
 

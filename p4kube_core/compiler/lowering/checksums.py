@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from p4kube_core.compiler.frontend import ast
-from p4kube_core.compiler.frontend.checked import Call, EnumValue
-from p4kube_core.compiler.frontend.source import Span
+from p4kube_core.compiler.frontend.checked import Call
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import folding, types
 from p4kube_core.compiler.ir import statements as st
-from p4kube_core.compiler.lowering import expressions, order, places, refusal
+from p4kube_core.compiler.lowering import expressions, hashes, order, places, refusal
 from p4kube_core.compiler.lowering.frame import Frame
 
 _METADATA = "standard_metadata"
-_TAKEN = frozenset({st.HashAlgorithm.CSUM16})
 
 
 def update(f: Frame, node: ast.Call, made: Call) -> None:
@@ -49,48 +47,12 @@ def _argument(made: Call, name: str) -> ast.Expression:
 
 
 def _hash(f: Frame, node: ast.Call, made: Call) -> ex.Var:
-    algorithm = algorithm_of(f, _argument(made, "algo"))
-    data = fields(f, _argument(made, "data"))
-    result = f.temporary(types.Bits(16), node.span, "computed")
+    wanted = _argument(made, "algo")
+    algorithm = hashes.algorithm_of(f, wanted)
+    if algorithm is None:
+        message = "a checksum that is random"
+        raise refusal.not_yet(message, wanted.span, refusal.ALGORITHM_NOT_YET)
+    given = _argument(made, "data")
+    values = order.in_order(f, hashes.parts(f, given), node.span)
     payload = made.method.endswith("_with_payload")
-    f.emit(st.Hash(node.span, algorithm, tuple(data), payload, result))
-    return result
-
-
-def algorithm_of(f: Frame, node: ast.Expression) -> st.HashAlgorithm:
-    value = f.build.checked.constant_of(node)
-    if not isinstance(value, EnumValue):
-        raise refusal.not_yet("a hash algorithm that is a parameter", node.span)
-    try:
-        found = st.HashAlgorithm(value.member)
-    except ValueError:
-        found = None
-    if found not in _TAKEN:
-        message = f"the hash algorithm {value.member!r}"
-        raise refusal.not_yet(message, node.span, refusal.ALGORITHM_NOT_YET)
-    return found
-
-
-def fields(f: Frame, node: ast.Expression) -> list[ex.Expression]:
-    """Scalars and varbits of the data, in order."""
-    if isinstance(node, ast.ListExpression):
-        parts = [lambda e=e: expressions.value(f, e) for e in node.elements]
-        values = order.in_order(f, parts, node.span)
-    elif isinstance(node, ast.StructExpression):
-        parts = [lambda e=e: expressions.value(f, e.value) for e in node.fields]
-        values = order.in_order(f, parts, node.span)
-    else:
-        values = [expressions.value(f, node)]
-    return [leaf for value in values for leaf in _leaves(value, node.span)]
-
-
-def _leaves(of: ex.Expression, span: Span) -> list[ex.Expression]:
-    match of.type:
-        case types.Bits() | types.Bool() | types.Varbit():
-            return [of]
-        case types.Header() | types.Struct():
-            place = folding.place(of)
-            members = [ex.Member(m.type, place, m.name) for m in of.type.members]
-            return [leaf for m in members for leaf in _leaves(m, span)]
-        case _:
-            raise refusal.not_yet(f"a checksum over {of.type}", span)
+    return hashes.computed(f, algorithm, hashes.leaves(values, given.span), payload, node.span)

@@ -17,6 +17,7 @@ from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.lowering import (
     checksums,
     expressions,
+    hashes,
     instances,
     packets,
     places,
@@ -102,6 +103,8 @@ _Handler = Callable[[Frame, ast.Call, Call], "ex.Expression | None"]
 _FUNCTIONS: dict[str, _Handler] = {
     "mark_to_drop": _mark_to_drop,
     "verify": packets.verify,
+    "hash": hashes.hash_data,
+    "random": hashes.random,
     "verify_checksum": checksums.verify,
     "update_checksum": checksums.update,
     "verify_checksum_with_payload": checksums.verify,

@@ -12,7 +12,7 @@ from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.midend import walk
 
-_PURE = st.Assign | st.Clear | st.Hash | st.SetValid
+_PURE = st.Assign | st.Clear | st.Hash | st.Random | st.SetValid
 
 
 def remove(of: ir.Program) -> ir.Program:

@@ -136,5 +136,8 @@ def with_expressions(of: st.Statement, change: Change) -> st.Statement:
         case st.Hash():
             data = tuple(change(e) for e in of.data)
             return dataclasses.replace(of, data=data, result=place(of.result))
+        case st.Random():
+            low, high = change(of.low), change(of.high)
+            return dataclasses.replace(of, low=low, high=high, result=place(of.result))
         case st.Block() | st.Loop() | st.Leave() | st.Return() | st.Exit():
             return of

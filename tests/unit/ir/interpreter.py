@@ -271,6 +271,8 @@ class Run:
                 self.counted.append((of.counter, index))
             case st.Hash():
                 self._hash(of)
+            case st.Random():
+                self.store(of.result, self.value(of.low))
 
     def _labelled(self, of: st.Block | st.Loop) -> None:
         try:

@@ -32,6 +32,8 @@ from tests.unit.ir.sample import (
     number,
 )
 
+LEAST = number(0, types.Bits(64))
+
 
 def test_the_sample_is_valid() -> None:
     assert verifier.verify(PROGRAM) == ()
@@ -135,6 +137,7 @@ CONTROL = [
         "wanted bits for a hash, found bool",
     ),
     (st.Hash(SPAN, st.HashAlgorithm.CSUM16, (H,), False, B), "a hash over h_t"),
+    (st.Random(SPAN, LEAST, LEAST, A), "wanted bit<64> for a random number, found bit<8>"),
 ]
 
 

@@ -79,5 +79,9 @@ class Dpdk:
         unit.code.line(f"if ({at} < {size})")
         unit.code.line(f"\tp4k_count({cells}, {unit.printer.show(of.index)}, s->length);")
 
+    def random(self, writer: Writer, of: st.Random) -> None:
+        low, high = writer.show(of.low), writer.show(of.high)
+        writer.store(of.result, f"p4k_random(s->context->now_ns, {low}, {high})")
+
 
 DPDK: Final = Dpdk()

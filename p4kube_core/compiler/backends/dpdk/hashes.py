@@ -104,9 +104,8 @@ def _summands(leaves: tuple[joined.Leaf, ...]) -> Iterator[tuple[int, int]]:
 
 
 def _identity(leaves: tuple[joined.Leaf, ...]) -> str:
-    end = _total_bits(leaves)
-    start = max(end - 64, 0)
-    return joined.word(leaves, start, end - start).c if end else "0"
+    size = min((_total_bits(leaves) + 7) // 8, 8)
+    return joined.word(leaves, 0, size * 8).c if size else "0"
 
 
 def _over_bytes(unit: Unit, leaves: tuple[joined.Leaf, ...], name: str, payload: bool) -> str:

@@ -55,6 +55,7 @@ def _head(of: unit.Unit) -> None:
         f" * {of.program.name}: made by p4kube compile from P4; do not edit.",
         " */",
         '#include "p4k_program.h"',
+        '#include "p4k_hash.h"',
         "",
         "/* What a program leaves unused, or compares with itself, is its own affair. */",
         '#pragma GCC diagnostic ignored "-Wtype-limits"',

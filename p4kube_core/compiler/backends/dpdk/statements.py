@@ -78,6 +78,8 @@ class Writer:
                 self.unit.dialect.count(self, of)
             case st.Hash():
                 hashes.write(self.unit, of, self.store)
+            case st.Random():
+                self.unit.dialect.random(self, of)
             case _:
                 assert_never(of)
 

@@ -398,57 +398,6 @@ static inline __attribute__((unused)) uint64_t p4k_sum(const uint8_t *at, size_t
 	return sum;
 }
 
-/* --- other hashes: start, any number of pieces, end ------------------------------------- */
-
-#define p4k_crc16_start 0
-#define p4k_crc32_start 0xffffffffU
-#define p4k_xor16_start 0
-
-/* CRC-16/ARC: polynomial 0x8005, reflected. */
-static inline __attribute__((unused)) uint16_t p4k_crc16(uint16_t crc, const uint8_t *at, size_t bytes)
-{
-	for (; bytes; bytes--, at++) {
-		crc ^= *at;
-		for (unsigned int bit = 0; bit < 8; bit++)
-			crc = (uint16_t)(crc >> 1 ^ (crc & 1 ? 0xa001 : 0));
-	}
-	return crc;
-}
-
-P4K_INLINE uint16_t p4k_crc16_end(uint16_t crc)
-{
-	return crc;
-}
-
-/* CRC-32 (IEEE 802.3): polynomial 0x04c11db7, reflected. */
-static inline __attribute__((unused)) uint32_t p4k_crc32(uint32_t crc, const uint8_t *at, size_t bytes)
-{
-	for (; bytes; bytes--, at++) {
-		crc ^= *at;
-		for (unsigned int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
-	}
-	return crc;
-}
-
-P4K_INLINE uint32_t p4k_crc32_end(uint32_t crc)
-{
-	return ~crc;
-}
-
-/* Pieces but the last are of an even number of bytes. */
-static inline __attribute__((unused)) uint16_t p4k_xor16(uint16_t sum, const uint8_t *at, size_t bytes)
-{
-	for (; bytes >= 2; bytes -= 2, at += 2)
-		sum ^= p4k_load16(at);
-	return bytes ? (uint16_t)(sum ^ at[0] << 8) : sum;
-}
-
-P4K_INLINE uint16_t p4k_xor16_end(uint16_t sum)
-{
-	return sum;
-}
-
 /* --- counters, drops -------------------------------------------------------------------------- */
 
 /* Why a packet was dropped, by drop index. */
