@@ -22,15 +22,15 @@ DATAPLANE := p4kube_core/dataplane/dpdk
 PACKAGES := gcc make pkg-config libc6-dev libdpdk-dev libjansson-dev libpcap-dev \
 	iproute2 ethtool iperf3 iputils-ping procps git ca-certificates
 
-# What only the tests use; qemu runs a guest on a vhost-user port.
-TEST_PACKAGES :=
+# What only the tests use: a guest on a vhost-user port.
+TEST_PACKAGES := qemu-system-x86
 
 TESTS ?= tests
 JOBS ?= 2
 # Many tests wait for packets rather than compute.
 TEST_JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
 
-.PHONY: build packages venv dataplane shell demo test check lint format clean help
+.PHONY: build packages venv dataplane shell guest demo test check lint format clean help
 
 build: dataplane
 	@echo "== built: $(BIN)/p4kube"
@@ -65,11 +65,15 @@ $(STAMPS)/shell.stamp: pyproject.toml | packages
 	@$(STAMPS)/shell/bin/python -m pip install --quiet --disable-pip-version-check --group shell
 	@touch $@
 
+# What the guest boots; unpacked, not installed.
+guest:
+	@.ci/guest $(STAMPS)/guest
+
 demo: build
 	@exec $(BIN)/p4kube demo
 
 # Tests that must not run beside each other share an xdist group.
-test: build shell
+test: build shell guest
 	@.ci/packages $(TEST_PACKAGES)
 	@echo "== data plane: the same under AddressSanitizer, for tests"
 	@$(MAKE) -C $(DATAPLANE) -j$(JOBS) asan

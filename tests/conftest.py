@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DATAPLANE = ROOT / "p4kube_core/dataplane/dpdk/build/release/p4kube-dataplane"
+GUEST = Path(os.environ.get("P4KUBE_GUEST", ROOT / ".build/guest"))
 SHELL_PYTHON = Path(os.environ.get("P4KUBE_SHELL_PYTHON", ROOT / ".build/shell/bin/python"))
 
 
@@ -22,6 +23,8 @@ def _missing(marker: str) -> str | None:
             return "needs DPDK and the built data plane: make build"
         case "needs_qemu" if shutil.which("qemu-system-x86_64") is None:
             return "needs qemu-system-x86_64"
+        case "needs_qemu" if not (GUEST / "complete").exists():
+            return "needs a kernel to boot: make guest"
         case "needs_shell" if not SHELL_PYTHON.exists():
             return "needs p4runtime-shell in its own environment: make shell"
         case _:
