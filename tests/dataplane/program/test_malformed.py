@@ -115,7 +115,7 @@ def test_no_packet_makes_it_read_or_write_elsewhere(path: Path, tmp_path: Path) 
     (tmp_path / "records").write_bytes(pieces(entries(program)))
     command = (*harness.CC, *harness.SANITIZED, "-march=x86-64-v2", "-ldl")
     sources = [harness.HERE / name for name in ("harness.c", "fuzz.c")]
-    code = [compiled.to_c(program), *sources, *harness.runtime_sources()]
+    code: list[Path | str] = [compiled.to_c(program), *sources, *harness.runtime_sources()]
     fuzz = built.build("fuzz", command, code)
     arguments = [str(tmp_path / "packets"), str(tmp_path / "records"), str(PACKETS), "1"]
     said = harness.run([str(fuzz), *arguments]).splitlines()[-1].split()

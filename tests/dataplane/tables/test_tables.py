@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from tests import built
+
 HERE = pathlib.Path(__file__).parent
 RUNTIME = HERE.parents[2] / "p4kube_core/dataplane/dpdk/runtime"
 SOURCES = sorted(RUNTIME.glob("*.c"))
@@ -28,11 +30,10 @@ RANDOM_CASES = [
 ]
 
 
-def build(program: pathlib.Path, source: str, *flags: str) -> pathlib.Path:
+def build(source: str, *flags: str) -> pathlib.Path:
     """Compile one of the C programs beside this file with the runtime's sources."""
-    command = ["cc", *FLAGS, *flags, f"-I{RUNTIME}", str(HERE / source), *map(str, SOURCES)]
-    subprocess.run([*command, "-o", str(program)], check=True)
-    return program
+    command = ["cc", *FLAGS, *flags, f"-I{RUNTIME}"]
+    return built.build(pathlib.Path(source).stem, command, [HERE / source, *SOURCES])
 
 
 def run(program: pathlib.Path, *arguments: object) -> None:
@@ -43,18 +44,14 @@ def run(program: pathlib.Path, *arguments: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def random_test(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    program = tmp_path_factory.mktemp("tables") / "random_test"
+def random_test() -> pathlib.Path:
     wrapped = (f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc", "aligned_alloc"))
-    return build(program, "random_test.c", "-O1", "-fsanitize=address,undefined", *wrapped)
+    return build("random_test.c", "-O1", "-fsanitize=address,undefined", *wrapped)
 
 
 @pytest.fixture(scope="module", params=["thread", "address,undefined"])
-def concurrent_test(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> pathlib.Path:
-    program = tmp_path_factory.mktemp("tables") / "concurrent_test"
-    return build(program, "concurrent_test.c", "-O1", f"-fsanitize={request.param}")
+def concurrent_test(request: pytest.FixtureRequest) -> pathlib.Path:
+    return build("concurrent_test.c", "-O1", f"-fsanitize={request.param}")
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
