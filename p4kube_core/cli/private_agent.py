@@ -69,7 +69,25 @@ def stop(state: Path) -> None:
 def left_behind(state: Path) -> bool:
     """Say whether there is something that an agent of this directory would take over."""
     journals = settings.Settings(state=state).journal.glob("*.journal")
-    return bool(processes(state)) or any(journals)
+    return any(journals) or any(not _is_lost(pid) for pid in processes(state))
+
+
+def end_lost(state: Path) -> None:
+    """End what runs on a state directory that was deleted: no agent can find it again."""
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while left := [pid for pid in processes(state) if _is_lost(pid)]:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def _is_lost(pid: int) -> bool:
+    """Say whether a process writes its log, which is in the state directory, to a deleted file."""
+    try:
+        return str(Path(f"/proc/{pid}/fd/2").readlink()).endswith(" (deleted)")
+    except OSError:
+        return False
 
 
 def processes(state: Path) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -121,3 +122,16 @@ def test_half_of_a_failed_play_does_not_come_back_with_the_next(site: Site) -> N
     assert done.returncode != 0, done.stdout
     assert site.processes == []
     assert not list((site.state / "journal").glob("*"))
+
+
+def test_after_its_state_directory_was_deleted_a_function_does_not_forward_twice(
+    site: Site,
+) -> None:
+    site.firewall(PING)
+    shutil.rmtree(site.state)
+    assert traffic.ping(site.outside, INSIDE, 1).passed
+    site.firewall(ECHO)
+    assert len(site.processes) == 2
+    assert not traffic.ping(site.outside, INSIDE, 1).passed  # by the former rules it would
+    assert site.p4kube("play", "--down").returncode == 0
+    assert site.processes == []

@@ -112,6 +112,7 @@ def _revived(state: Path) -> bool:
     if client.running(state):
         return True
     if not private_agent.left_behind(state):
+        private_agent.end_lost(state)  # else two data planes would forward between the same ports
         return False
     with progress.step("starting the agent again, which had ended"):
         client.spawn(settings.Settings(state=state))
