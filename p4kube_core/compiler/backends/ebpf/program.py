@@ -122,7 +122,11 @@ def _state(of: unit.Unit) -> None:
 
 def _mentioned(of: unit.Unit) -> set[str]:
     """Paths of all places that the program and its architecture have to do with."""
-    found = {f"{of.program.metadata}.{name}" for name in _GIVEN}
+    return _mentioned_by_program(of) | {f"{of.program.metadata}.{name}" for name in _LOOKED_AT}
+
+
+def _mentioned_by_program(of: unit.Unit) -> set[str]:
+    found = {walk.path_of(of.program.parser.error)}
     for body in walk.bodies(of.program):
         found |= walk.mentioned_in(body)
     for state in of.program.parser.states:
@@ -132,7 +136,6 @@ def _mentioned(of: unit.Unit) -> set[str]:
     for table in of.program.tables:
         for key in table.keys:
             found.update(walk.mentioned_by(key.expression))
-    found.add(walk.path_of(of.program.parser.error))
     return found
 
 
@@ -197,14 +200,18 @@ _GIVEN: Final = {
     "packet_length": "s->work.length",
     "ingress_global_timestamp": _MICROSECONDS,
     "enq_timestamp": "(uint32_t)(bpf_ktime_get_ns() / 1000)",
-    "egress_global_timestamp": "",
-    "egress_spec": "",
-    "egress_port": "",
-    "mcast_grp": "",
-    "parser_error": "",
-    "checksum_error": "",
 }
-"""Members of the architecture's struct that it writes or reads itself; what it writes at first."""
+"""Members of the architecture's struct that it writes at first, if the program mentions them."""
+
+_LOOKED_AT: Final = ("egress_spec", "mcast_grp", "parser_error", "checksum_error")
+"""Those that it reads."""
+
+
+def _wanted(of: unit.Unit, name: str) -> str | None:
+    """A member of the architecture's struct in C, if the program mentions it."""
+    if not walk.is_mentioned(f"{of.program.metadata}.{name}", _mentioned_by_program(of)):
+        return None
+    return _text(of, name)
 
 
 def _text(of: unit.Unit, name: str) -> str | None:
@@ -234,8 +241,8 @@ def _main(of: unit.Unit) -> None:
         "p4k_start(skb, &s->work, &s->buffers);",
     )
     for name, value in _GIVEN.items():
-        text = _text(of, name)
-        if value and text is not None:
+        text = _wanted(of, name)
+        if text is not None:
             code.line(f"{text} = {value};")
     code.line("if (!parse(skb))")
     code.line("\treturn drop(s, P4K_BPF_DROP_MALFORMED);")
@@ -270,7 +277,7 @@ def _leave_ingress(of: unit.Unit, port: str | None) -> None:
     _drop_if(of, condition, "INGRESS")
     of.code.line(f"port = {port};")
     for name, value in (("egress_port", "port"), ("egress_global_timestamp", _MICROSECONDS)):
-        text = _text(of, name)
+        text = _wanted(of, name)
         if text is not None:
             of.code.line(f"{text} = {value};")
 
