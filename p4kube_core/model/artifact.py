@@ -163,9 +163,8 @@ def unpack(data: bytes) -> Artifact:
 
 def pack(artifact: Artifact) -> bytes:
     """Write the zip; members stored, in a fixed order, with a fixed time stamp."""
-    manifest = json.dumps(_plain(artifact.manifest), sort_keys=True, indent=1)
     members = (
-        (_MANIFEST, (manifest + "\n").encode()),
+        (_MANIFEST, manifest_json(artifact.manifest)),
         (_P4INFO, artifact.p4info),
         (_SOURCE, artifact.source.encode()),
         (_OBJECTS[artifact.manifest.target], artifact.object),
@@ -177,6 +176,11 @@ def pack(artifact: Artifact) -> bytes:
             member.external_attr = 0o644 << 16
             archive.writestr(member, content)
     return buffer.getvalue()
+
+
+def manifest_json(manifest: Manifest) -> bytes:
+    """`manifest.json`: equal content is equal bytes."""
+    return (json.dumps(_plain(manifest), sort_keys=True, indent=1) + "\n").encode()
 
 
 def read_manifest(data: bytes) -> Manifest:

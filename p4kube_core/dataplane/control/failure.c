@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "failure.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -29,12 +30,11 @@ int fail(struct failure *why, enum failure_code code, const char *format, ...)
 
 void say(const char *format, ...)
 {
-	char line[1024] = "p4kube-dataplane: ";
-	size_t prefix = sizeof("p4kube-dataplane: ") - 1;
+	char line[1024];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(line + prefix, sizeof(line) - prefix, format, arguments);
+	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	fprintf(stderr, "%s\n", line);
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name, line);
 }

@@ -266,6 +266,36 @@ p4k_table_insert(struct p4k_table *table, const uint8_t *record)
 	return insert_taken(table, record);
 }
 
+/* Puts a slot that no entry has in front of the free list. */
+static int
+offer_slot(struct p4k_writer *writer, uint32_t slot)
+{
+	uint32_t at = writer->free_slot;
+
+	while (writer->n_slots <= slot) {
+		if (writer->n_slots == writer->slots_room && grow_slots(writer) < 0)
+			return -ENOMEM;
+		give_slot(writer, writer->n_slots++);
+	}
+	if (writer->free_slot == slot)
+		return 0;
+	while (at != P4K_NO_SLOT && (uint32_t)(writer->slots[at] >> 1) != slot)
+		at = (uint32_t)(writer->slots[at] >> 1);
+	if (at == P4K_NO_SLOT)
+		return -EINVAL;
+	writer->slots[at] = writer->slots[slot];
+	give_slot(writer, slot);
+	return 0;
+}
+
+int
+p4k_table_restore(struct p4k_table *table, const uint8_t *record, uint32_t slot)
+{
+	int ret = slot < table->writer->spec->size ? offer_slot(table->writer, slot) : -EINVAL;
+
+	return ret < 0 ? ret : p4k_table_insert(table, record);
+}
+
 int
 p4k_table_modify(struct p4k_table *table, const uint8_t *record)
 {

@@ -108,6 +108,11 @@ size_t p4k_record_bytes(const struct p4k_table_spec *spec);
 
 int p4k_table_insert(struct p4k_table *table, const uint8_t *record);
 /*
+ * As insert, with the slot that the entry had in another life of the table; -EINVAL where it is taken. Quickest in
+ * rising order of slots.
+ */
+int p4k_table_restore(struct p4k_table *table, const uint8_t *record, uint32_t slot);
+/*
  * Modify and upsert keep slot and, among equal priorities, rank. Upsert of an equal entry does
  * nothing.
  */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program with its tables and counters, under a number. One thread does all. */
+#ifndef P4K_BPF_DAEMON_DEVICE_H
+#define P4K_BPF_DAEMON_DEVICE_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include <jansson.h>
+
+#include "../../dpdk/runtime/p4k_table.h"
+#include "counter.h"
+#include "failure.h"
+#include "mirror.h"
+#include "object.h"
+#include "program_file.h"
+
+#define DEVICE_NAME_MAX 128
+
+struct device {
+	uint64_t id;
+	char name[DEVICE_NAME_MAX];
+	uint64_t generation; /* how often the device was given a program */
+	char pins[64];	     /* its directory below the bpffs */
+	struct object object;
+	struct p4k_program *program;
+	struct p4k_table **tables; /* the truth, which the mirrors bring to the kernel */
+	struct mirror *mirrors;	   /* by table */
+	struct counter *counters;
+	struct counter **direct; /* by table: its direct counter or NULL */
+	int drops;		 /* the map */
+	LIST_ENTRY(device) next;
+};
+
+LIST_HEAD(device_list, device);
+extern struct device_list devices;
+
+struct device *device_find(uint64_t id);
+int device_add(uint64_t id, const struct program_file *file, const char *name,
+	       struct failure *why);
+/* Another program in its place: ports stay, tables start empty. If it fails the old one goes on. */
+int device_replace(struct device *old, const struct program_file *file, struct failure *why);
+int device_remove(struct device *device, struct failure *why);
+
+/* Take a device up that a process before this one has left, with its maps as they are. */
+int device_find_again(uint64_t id, const char *name, uint64_t generation, struct failure *why);
+
+/* What the program declares, for the answers to device_add and device_replace. */
+void device_declare(const struct device *device, json_t *answer);
+/* What device_list answers for one device. */
+json_t *device_describe(const struct device *device);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hook.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include <bpf/libbpf.h>
+
+/* Where our filter stands among those of a hook; others may come before and after. */
+#define FILTER_PRIORITY 100
+#define FILTER_HANDLE 0x50344b
+
+static struct bpf_tc_hook hook_of(int ifindex, bool egress)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook),
+		.ifindex = ifindex,
+		.attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS,
+	};
+}
+
+int hook_attach(int ifindex, bool egress, int program, bool *made, struct failure *why)
+{
+	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program, .handle = FILTER_HANDLE,
+		    .priority = FILTER_PRIORITY, .flags = BPF_TC_F_REPLACE);
+	struct bpf_tc_hook hook = hook_of(ifindex, egress);
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* that the qdisc is there is no news */
+	int ret = bpf_tc_hook_create(&hook);
+
+	libbpf_set_print(print);
+	*made = ret == 0;
+	if (ret != 0 && ret != -EEXIST)
+		return fail(why, ret == -ENODEV || ret == -EINVAL ? FAIL_NOT_FOUND : FAIL_IO,
+			    "interface %d: no clsact qdisc: %s", ifindex, strerror(-ret));
+	ret = bpf_tc_attach(&hook, &options);
+	if (ret == 0)
+		return 0;
+	if (*made)
+		hook_remove_qdisc(ifindex);
+	return fail(why, FAIL_IO, "interface %d: the program cannot be attached: %s", ifindex,
+		    strerror(-ret));
+}
+
+void hook_detach(int ifindex, bool egress)
+{
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	struct bpf_tc_hook hook = hook_of(ifindex, egress);
+	libbpf_print_fn_t print = libbpf_set_print(NULL);
+
+	bpf_tc_detach(&hook, &options);
+	libbpf_set_print(print);
+}
+
+void hook_remove_qdisc(int ifindex)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, false);
+	libbpf_print_fn_t print = libbpf_set_print(NULL);
+
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	bpf_tc_hook_destroy(&hook);
+	libbpf_set_print(print);
+}
+
+/* What one RTM_NEWLINK says. */
+static bool reaches(struct nlmsghdr *message)
+{
+	struct ifinfomsg *info = NLMSG_DATA(message);
+	int length = (int)IFLA_PAYLOAD(message);
+	bool paired = false, elsewhere = false;
+
+	for (struct rtattr *at = IFLA_RTA(info); RTA_OK(at, length); at = RTA_NEXT(at, length)) {
+		int inner_length = (int)RTA_PAYLOAD(at);
+
+		if (at->rta_type == IFLA_LINK_NETNSID)
+			elsewhere = true;
+		if (at->rta_type != IFLA_LINKINFO)
+			continue;
+		for (struct rtattr *in = RTA_DATA(at); RTA_OK(in, inner_length);
+		     in = RTA_NEXT(in, inner_length))
+			if (in->rta_type == IFLA_INFO_KIND)
+				paired = strcmp(RTA_DATA(in), "veth") == 0 ||
+					 strcmp(RTA_DATA(in), "netkit") == 0;
+	}
+	return paired && elsewhere;
+}
+
+bool interface_reaches_namespace(int ifindex)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg info;
+	} request = {
+		.head = {.nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETLINK,
+			 .nlmsg_flags = NLM_F_REQUEST},
+		.info = {.ifi_index = ifindex},
+	};
+	union {
+		struct nlmsghdr head;
+		char bytes[16384];
+	} answer;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	ssize_t got = -1;
+
+	if (fd < 0)
+		return false;
+	if (send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request))
+		got = recv(fd, &answer, sizeof(answer), 0);
+	close(fd);
+	return got >= (ssize_t)sizeof(answer.head) && NLMSG_OK(&answer.head, (size_t)got) &&
+	       answer.head.nlmsg_type == RTM_NEWLINK && reaches(&answer.head);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tc hooks of interfaces, and what the kernel says of an interface. */
+#ifndef P4K_BPF_DAEMON_HOOK_H
+#define P4K_BPF_DAEMON_HOOK_H
+
+#include <stdbool.h>
+
+#include "failure.h"
+
+/* Put a program on a hook, in one step in place of ours that may be there. `*made`: the qdisc was not there before. */
+int hook_attach(int ifindex, bool egress, int program, bool *made, struct failure *why);
+/* Take ours off. An interface that is gone is fine. */
+void hook_detach(int ifindex, bool egress);
+/* Remove the clsact qdisc, with whatever is still on it. */
+void hook_remove_qdisc(int ifindex);
+
+/* Whether it is a veth (or netkit) whose other end is in another namespace. */
+bool interface_reaches_namespace(int ifindex);
+
+#endif

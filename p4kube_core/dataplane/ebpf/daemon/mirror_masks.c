@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mirror_masks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "../../dpdk/runtime/p4k_writer.h"
+#include "../runtime/p4k_bpf.h"
+#include "mirror_bytes.h"
+
+/* One place of the list that the kernel has, in its order. */
+struct numbered {
+	uint32_t number;
+	uint32_t priority;
+	uint8_t mask[MIRROR_KEY_MAX];
+};
+
+static const struct numbered *find(const struct mirror *mirror, const uint8_t *mask)
+{
+	for (unsigned int i = 0; i < mirror->n_numbers; i++)
+		if (memcmp(mirror->numbers[i].mask, mask, mirror->spec->key_bytes) == 0)
+			return &mirror->numbers[i];
+	return NULL;
+}
+
+bool mirror_mask_number(const struct mirror *mirror, const uint8_t *mask, uint32_t *number)
+{
+	const struct numbered *found = find(mirror, mask);
+
+	if (found)
+		*number = found->number;
+	return found != NULL;
+}
+
+const uint8_t *mirror_mask_of(const struct mirror *mirror, uint32_t number)
+{
+	for (unsigned int i = 0; i < mirror->n_numbers; i++)
+		if (mirror->numbers[i].number == number)
+			return mirror->numbers[i].mask;
+	return NULL;
+}
+
+void mirror_masks_free(struct mirror *mirror)
+{
+	free(mirror->numbers);
+	mirror->numbers = NULL;
+	mirror->n_numbers = 0;
+}
+
+bool mirror_lacks_room(const struct mirror *mirror, const struct p4k_table *table,
+		       const uint8_t *record)
+{
+	const struct p4k_table_spec *spec = mirror->spec;
+	const uint8_t *mask = record + spec->key_bytes;
+
+	if (spec->kind != P4K_TERNARY || table->tuples->n < P4K_BPF_MASKS)
+		return false;
+	for (uint32_t i = 0; i < table->tuples->n; i++)
+		if (memcmp(table->tuples->ranked[i].tuple->mask, mask, spec->key_bytes) == 0)
+			return false;
+	return true;
+}
+
+static bool is_published(const struct mirror *mirror, const struct p4k_tuples *tuples)
+{
+	if (!mirror->numbers || mirror->n_numbers != tuples->n)
+		return false;
+	for (uint32_t i = 0; i < tuples->n; i++)
+		if (mirror->numbers[i].priority != tuples->ranked[i].priority ||
+		    memcmp(mirror->numbers[i].mask, tuples->ranked[i].tuple->mask,
+			   mirror->spec->key_bytes) != 0)
+			return false;
+	return true;
+}
+
+/* A list for the kernel, in a map of its own; its descriptor or -errno. */
+static int make_list(const struct mirror *mirror, const struct numbered *list, uint32_t n)
+{
+	uint32_t value_bytes = P4K_BPF_MASK_BYTES + mirror->spec->key_bytes;
+	uint8_t value[P4K_BPF_MASK_BYTES + MIRROR_KEY_MAX];
+	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "p4k_masks", 4, value_bytes, P4K_BPF_MASKS, NULL);
+
+	if (map < 0)
+		return -errno;
+	for (uint32_t i = 0; i < n; i++) {
+		struct p4k_bpf_mask head = {
+			.tuple = list[i].number, .used = 1, .priority = list[i].priority};
+
+		memcpy(value, &head, P4K_BPF_MASK_BYTES);
+		memcpy(value + P4K_BPF_MASK_BYTES, list[i].mask, mirror->spec->key_bytes);
+		if (bpf_map_update_elem(map, &i, value, BPF_ANY) != 0) {
+			int error = -errno;
+
+			close(map);
+			return error;
+		}
+	}
+	return map;
+}
+
+int mirror_masks(struct mirror *mirror, const struct p4k_table *table)
+{
+	const struct p4k_tuples *tuples = table->tuples;
+	struct numbered *list;
+	uint32_t zero = 0;
+	int map, ret = 0;
+
+	if (mirror->spec->kind != P4K_TERNARY || is_published(mirror, tuples))
+		return 0;
+	list = calloc(tuples->n + 1u, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < tuples->n; i++) {
+		memcpy(list[i].mask, tuples->ranked[i].tuple->mask, mirror->spec->key_bytes);
+		list[i].priority = tuples->ranked[i].priority;
+		if (!mirror_mask_number(mirror, list[i].mask, &list[i].number))
+			list[i].number = mirror->next_number++;
+	}
+	map = make_list(mirror, list, tuples->n);
+	if (map < 0 || bpf_map_update_elem(mirror->masks, &zero, &map, BPF_ANY) != 0)
+		ret = map < 0 ? map : -errno;
+	if (map >= 0)
+		close(map);
+	if (ret != 0) {
+		free(list);
+		return ret == -ENOMEM ? ret : -EIO;
+	}
+	free(mirror->numbers);
+	mirror->numbers = list;
+	mirror->n_numbers = tuples->n;
+	return 0;
+}
+
+int mirror_masks_find_again(struct mirror *mirror)
+{
+	uint8_t value[P4K_BPF_MASK_BYTES + MIRROR_KEY_MAX];
+	uint32_t zero = 0, id, i;
+	int map;
+
+	if (bpf_map_lookup_elem(mirror->masks, &zero, &id) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	map = bpf_map_get_fd_by_id(id);
+	mirror->numbers = calloc(P4K_BPF_MASKS, sizeof(*mirror->numbers));
+	if (map < 0 || !mirror->numbers) {
+		if (map >= 0)
+			close(map);
+		return -EIO;
+	}
+	for (i = 0; i < P4K_BPF_MASKS && bpf_map_lookup_elem(map, &i, value) == 0; i++) {
+		struct p4k_bpf_mask head;
+
+		memcpy(&head, value, P4K_BPF_MASK_BYTES);
+		if (!head.used)
+			break;
+		mirror->numbers[i].number = head.tuple;
+		mirror->numbers[i].priority = head.priority;
+		memcpy(mirror->numbers[i].mask, value + P4K_BPF_MASK_BYTES, mirror->spec->key_bytes);
+		if (head.tuple >= mirror->next_number)
+			mirror->next_number = head.tuple + 1;
+	}
+	mirror->n_numbers = i;
+	close(map);
+	return 0;
+}

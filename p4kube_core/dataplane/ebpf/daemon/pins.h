@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What outlives the process: maps pinned in a bpffs, and files in a directory beside it.
+ *   BPFFS/D_G/MAP         a map of device D, whose program is the G-th it was given
+ *   BPFFS.kept/D_G.o      that program's object; D_G.json: its manifest
+ *   BPFFS.kept/wiring     devices, ports and wires (kept.c)
+ */
+#ifndef P4K_BPF_DAEMON_PINS_H
+#define P4K_BPF_DAEMON_PINS_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "failure.h"
+
+/* Paths, printf'ed below the bpffs, or below the directory of files. */
+void pin_path(char path[PATH_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
+void kept_path(char path[PATH_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Remove the pins of a directory below the bpffs, and the directory. */
+void pins_remove(const char *directory);
+
+/* A file whole; the caller frees. NULL with `why`. */
+uint8_t *file_read(const char *path, size_t most, size_t *length, struct failure *why);
+/* Written beside and renamed, so that it is there whole or as it was. */
+int file_write(const char *path, const void *bytes, size_t length, struct failure *why);
+
+#endif
