@@ -32,11 +32,12 @@ def build(c: str) -> bytes:
 class Program:
     """One program with maps of its own, and a copy for each port that a packet comes from."""
 
-    def __init__(self, program: ir.Program) -> None:
+    def __init__(self, program: ir.Program, test: bool = True) -> None:
+        self._test = test
         self._layout = layout.lay_out(program)
         self._data = build(programs.write(programs.make(program)))
         self._copies: dict[int, libbpf.Object] = {}
-        self._first = self._copy(1)
+        self._first = self.copy(1)
         self._slots: dict[tuple[int, bytes], int] = {}
         self._tuples: dict[tuple[int, bytes], tuple[int, int]] = {}
         self._masks: dict[int, int] = {}
@@ -52,12 +53,15 @@ class Program:
                 action = self._layout.action(entry.call.action)
                 assert self.insert(table.index, layout.record(table, action, entry)) == 0
         for port in range(PORTS):
-            key, value = struct.pack("=I", port), struct.pack("=II", COLLECT, 0)
-            self._first.update("exits", key, value)
+            self.exit(port, COLLECT, 0)
 
-    def _copy(self, port: int) -> libbpf.Object:
+    def exit(self, port: int, kind: int, interface: int) -> None:
+        """Where packets go that leave by a P4 port; kind and index as in p4k_bpf.h."""
+        self._first.update("exits", struct.pack("=I", port), struct.pack("=II", kind, interface))
+
+    def copy(self, port: int) -> libbpf.Object:
         if port not in self._copies:
-            settings = struct.pack("=II", port, 1)
+            settings = struct.pack("=II", port, self._test)
             first = self._copies.get(1)
             self._copies[port] = libbpf.Object(self._data, settings, first)
         return self._copies[port]
@@ -141,7 +145,7 @@ class Program:
         context = bytearray(libbpf.CONTEXT_BYTES)
         struct.pack_into("=I", context, libbpf.CB_AT + 16, len(data))
         padded = data.ljust(_SHORTEST, b"\0")
-        retval, out, after, _ = self._copy(port).run(padded, bytes(context), 65536)
+        retval, out, after, _ = self.copy(port).run(padded, bytes(context), 65536)
         (length,) = struct.unpack_from("=I", after, libbpf.CB_AT + 16)
         if retval != _PASSED:
             return harness.Out(harness.DROPPED, out[:length])
@@ -152,4 +156,4 @@ class Program:
         """Nanoseconds a run, as the kernel says; the packet is changed over and over."""
         context = bytearray(libbpf.CONTEXT_BYTES)
         struct.pack_into("=I", context, libbpf.CB_AT + 16, len(data))
-        return self._copy(port).run(data, bytes(context), 65536, repeat)[3]
+        return self.copy(port).run(data, bytes(context), 65536, repeat)[3]
