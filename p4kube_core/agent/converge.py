@@ -13,6 +13,7 @@ from typing import Any, final
 from p4kube_core.agent.control import Control, DataplaneRefused
 from p4kube_core.agent.record import DeviceRecord, PortWish
 from p4kube_core.agent.store import Store, TableStore
+from p4kube_core.model import artifact
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +72,10 @@ async def converge(control: Control, record: DeviceRecord, objects: Path) -> tup
         held = observed.devices.get(record.device_id)
         if held is None or held.get("digest") != store.pipeline.manifest.digest:
             await load_program(control, record, store, held is None, objects)
-        problems += await converge_wires(control, record)
         for table in store.tables.values():
             await converge_table(control, record.device_id, table)
+        # Last: until its entries are there a function may let through what it is to stop.
+        problems += await converge_wires(control, record)
     except DataplaneRefused as e:
         problems.append(e.message)
     return tuple(problems)
@@ -161,23 +163,26 @@ async def load_program(
     Raises:
         DataplaneRefused: it cannot be loaded; what ran before goes on.
     """
+    manifest = store.pipeline.manifest
+    # A BPF object does not say its manifest itself.
+    blob = artifact.manifest_json(manifest) if manifest.target == "ebpf" else b""
     path = _unpack_object(objects, store)
     try:
         if new:
             declared, _ = await control.call(
-                "device_add", id=record.device_id, object=str(path), name=record.name
+                "device_add", blob, id=record.device_id, object=str(path), name=record.name
             )
         else:
             declared, _ = await control.call(
-                "device_replace", id=record.device_id, object=str(path)
+                "device_replace", blob, id=record.device_id, object=str(path)
             )
     finally:
         # The data plane has it mapped, or refused it; on disk nobody needs it.
         path.unlink(missing_ok=True)
     names = [table["name"] for table in declared.get("tables", ())]
-    wanted = [table.name for table in store.pipeline.manifest.tables]
+    wanted = [table.name for table in manifest.tables]
     if names != wanted:
-        raise DataplaneRefused("invalid", f"program.so has tables {names}, the manifest {wanted}")
+        raise DataplaneRefused("invalid", f"the program has tables {names}, the manifest {wanted}")
 
 
 async def converge_wires(control: Control, record: DeviceRecord) -> list[str]:

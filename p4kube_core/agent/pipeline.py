@@ -61,12 +61,9 @@ def load(config: Any) -> Pipeline:
     except artifact.InvalidArtifact as e:
         raise Refusal(INVALID_ARGUMENT, f"p4_device_config: {e}") from e
     manifest = held.manifest
-    if manifest.target != "dpdk":
-        raise Refusal(
-            INVALID_ARGUMENT, f"want an artifact for target dpdk, found {manifest.target}"
-        )
     if held.object[:4] != b"\x7fELF":
-        raise Refusal(INVALID_ARGUMENT, "want a shared object in program.so, found no ELF file")
+        kind = "a shared object in program.so" if manifest.target == "dpdk" else "a BPF program.o"
+        raise Refusal(INVALID_ARGUMENT, f"want {kind}, found no ELF file")
     _check_p4info(config.p4info, manifest)
     return Pipeline(
         config=config.SerializeToString(),

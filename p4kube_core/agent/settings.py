@@ -11,6 +11,19 @@ DEFAULT_DATAPLANE: Final = (
     Path(__file__).parent.parent / "dataplane/dpdk/build/release/p4kube-dataplane"
 )
 
+DEFAULT_EBPF: Final = Path(__file__).parent.parent / "dataplane/ebpf/build/release/p4kube-bpf"
+
+
+def program_of(target: str) -> Path:
+    """The data plane of a target."""
+    return DEFAULT_EBPF if target == "ebpf" else DEFAULT_DATAPLANE
+
+
+def dataplane_of(target: str, state: Path) -> tuple[str, ...]:
+    """How the data plane of a target is started for a state directory, for `Settings.dataplane`."""
+    program = str(program_of(target))
+    return (program, "--bpffs", str(state / "bpf")) if target == "ebpf" else (program,)
+
 
 @final
 @dataclass(frozen=True, slots=True)

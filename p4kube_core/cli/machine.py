@@ -20,7 +20,7 @@ def require_dataplane(path: Path = settings.DEFAULT_DATAPLANE) -> None:
             f"want root to run the data plane, running as user {os.geteuid()}: try sudo"
         )
     if not os.access(path, os.X_OK):
-        raise errors.MachineError(f"no data plane at {path}: run `make build` (it needs DPDK)")
+        raise errors.MachineError(f"no data plane at {path}: run `make build`")
 
 
 def require_same_network(state: Path) -> None:

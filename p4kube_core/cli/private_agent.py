@@ -21,10 +21,10 @@ SETTLED_S: Final = 0.2  # nothing seen for so long: nothing there
 
 
 @contextmanager
-def private_agent() -> Iterator[settings.Settings]:
+def private_agent(target: str = "dpdk") -> Iterator[settings.Settings]:
     """Run one; whatever happens inside, both processes and the directory are gone afterwards."""
     state = Path(tempfile.mkdtemp(prefix="p4kube-"))
-    wanted = settings.Settings(state=state)
+    wanted = settings.Settings(state=state, dataplane=settings.dataplane_of(target, state))
     try:
         client.spawn(wanted)
         yield wanted
@@ -99,7 +99,9 @@ def processes(state: Path) -> list[int]:
         except OSError:
             continue  # it has just ended
         pid = int(path.parent.name)
-        ours = any(word.endswith(("p4kube_core.agent", "p4kube-dataplane")) for word in words)
+        ours = any(
+            word.endswith(("p4kube_core.agent", "p4kube-dataplane", "p4kube-bpf")) for word in words
+        )
         if ours and any(Path(word).is_relative_to(state) for word in words) and alive(pid):
             found.append(pid)
     return found

@@ -10,7 +10,7 @@ from concurrent import futures
 from pathlib import Path
 
 from p4kube_core import errors
-from p4kube_core.agent import client
+from p4kube_core.agent import client, settings
 from p4kube_core.cli import compilation, machine, private_agent, progress
 from p4kube_core.cli.stf import check, parser, runner, script
 from p4kube_core.cli.stf.injector import Injector
@@ -18,13 +18,13 @@ from p4kube_core.cli.stf.injector import Injector
 
 def run(options: argparse.Namespace) -> int:
     scripts = read_scripts(options.program, options.scripts)
-    machine.require_dataplane()
+    machine.require_dataplane(settings.program_of(options.target))
     artifact = compilation.compile_program(options).artifact
     program = runner.Program.of(artifact)
     with contextlib.ExitStack() as stack:
         with progress.step("starting the data plane"):
-            settings = stack.enter_context(private_agent.private_agent())
-        passed, failed = _run_all(program, scripts, settings.state, options)
+            private = stack.enter_context(private_agent.private_agent(options.target))
+        passed, failed = _run_all(program, scripts, private.state, options)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from p4kube_core.agent import client, keeper, settings
+from p4kube_core.agent.control import Control
 from p4kube_core.agent.device import Device
 from p4kube_core.agent.journal import Journal
 from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.pipeline import load
-from p4kube_core.agent.record import DeviceRecord
+from p4kube_core.agent.record import DeviceRecord, PortWish
 from p4kube_core.agent.refusal import Refusal
 from p4kube_core.agent.settings import Settings
 from p4kube_core.model import artifact
@@ -116,6 +117,39 @@ def test_full_disk_refuses_and_changes_nothing(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
+def test_after_a_crash_no_packet_comes_before_the_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall that lets through all but a few must not do so without the few."""
+    sent: list[str] = []
+    send = Control.send
+
+    def noted(self: Control, op: str, *arguments: Any, **fields: Any) -> Any:
+        sent.append(op)
+        return send(self, op, *arguments, **fields)
+
+    async def work() -> None:
+        (tmp_path / "state").mkdir()
+        held = Settings(state=tmp_path / "state", dataplane=(sys.executable, str(FAKE)))
+        keeps = keeper.Keeper(held)
+        await keeps.start()
+        made = Device(DeviceRecord(1, "one"), Journal(tmp_path / "j"), keeps, held.objects)
+        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
+        await made.set_pipeline(commit, program.config())
+        await made.put("one", (PortWish(1, "ring", {}),))
+        request = p4.WriteRequest()
+        request.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
+        assert await made.write(request) == {}
+        await keeps.stop()
+        await keeps.start()
+        monkeypatch.setattr(Control, "send", noted)
+        await made.bring_up()
+        await keeps.stop()
+
+    asyncio.run(work())
+    assert sent.index("entries_write") < sent.index("wire")
+
+
 # --- artifacts that are not what they should be
 
 
@@ -133,11 +167,11 @@ def test_range_keys_are_refused_by_name() -> None:
     )
 
 
-def test_artifact_for_another_target() -> None:
+def test_object_of_target_ebpf_that_is_none() -> None:
     held = dataclasses.replace(program.manifest(), target="ebpf")
     with pytest.raises(Refusal) as caught:
-        load(program.config(held))
-    assert caught.value.message == "want an artifact for target dpdk, found ebpf"
+        load(program.config(held, object_=b"MZ"))
+    assert caught.value.message == "want a BPF program.o, found no ELF file"
 
 
 def test_object_that_is_none() -> None:

@@ -1,0 +1,78 @@
+"""A p4kube-bpf process for one test, and programs for it from the compiler."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import time
+from typing import Any
+
+from p4kube_core.compiler import driver
+from p4kube_core.model import artifact
+from tests.dataplane.daemon import dataplane
+
+EBPF = dataplane.ROOT / "p4kube_core/dataplane/ebpf"
+START_PATIENCE_S = 30.0
+
+
+class Process(dataplane.Client):
+    """The process and a connection to it. Its state outlives a kill and is found by the next."""
+
+    def __init__(self, directory: pathlib.Path, variant: str = "release") -> None:
+        self.path = directory / "bpf.sock"
+        self.bpffs = directory / "bpf"
+        self.log = directory / "bpf.log"
+        self.directory = directory
+        binary = EBPF / "build" / variant / "p4kube-bpf"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [binary, "--socket", self.path, "--bpffs", self.bpffs],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "ASAN_OPTIONS": "exitcode=99:detect_leaks=1"},
+            )
+        give_up = time.monotonic() + START_PATIENCE_S
+        while True:
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                super().__init__(self.path)
+                return
+            if self.process.poll() is not None or time.monotonic() > give_up:
+                self.kill()
+                raise RuntimeError(f"no data plane: {self.text()}")
+            time.sleep(0.005)
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        with contextlib.suppress(AttributeError):
+            self.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def kill(self) -> None:
+        with contextlib.suppress(AttributeError):
+            self.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(60)
+
+    def put(self, op: str, device: int, program: artifact.Artifact) -> dict[str, Any]:
+        """`device_add` or `device_replace` with a program."""
+        path = self.directory / "program.o"
+        path.write_bytes(program.object)
+        try:
+            name = {"name": program.manifest.name} if op == "device_add" else {}
+            blob = artifact.manifest_json(program.manifest)
+            return self.call(op, blob, id=device, object=str(path), **name)[0]
+        finally:
+            path.unlink()
+
+
+def compiled(path: pathlib.Path) -> artifact.Artifact:
+    return driver.build(path, (), {}, target="ebpf").artifact
