@@ -296,10 +296,11 @@ class Device:
             observed = await converge.observe(control)
             new = device_id not in observed.devices
             await converge.load_program(control, self.record, store, new, self._objects)
-            problems = await converge.converge_wires(control, self.record)
             for table in store.tables.values():
                 await converge.converge_table(control, device_id, table)
+            problems = await converge.converge_wires(control, self.record)
         except DataplaneRefused as e:
+            self._epoch = 0  # it may have the new program: back to the record at the next occasion
             raise _refused_program(e) from e
         except DataplaneLost as e:
             raise _lost_with_program(e) from e
