@@ -111,7 +111,7 @@ def _identity(leaves: tuple[joined.Leaf, ...]) -> str:
 def _over_bytes(unit: Unit, leaves: tuple[joined.Leaf, ...], name: str, payload: bool) -> str:
     code = unit.code
     size = (_total_bits(leaves) + 7) // 8
-    code.line(f"uint8_t bytes[{max(size, 1)}];")
+    code.line(f"_Alignas(8) uint8_t bytes[{max(size, 1)}];")
     code.line(f"{'uint16_t' if name != 'p4k_crc32' else 'uint32_t'} hash;")
     code.line()
     for start in range(0, size, 8):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from p4kube_core import errors
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import statements as st
 
@@ -75,8 +74,7 @@ class Ebpf:
         )
 
     def random(self, writer: Writer, of: st.Random) -> None:
-        del writer, of
-        raise errors.InvariantViolated("a random number reached target ebpf's printing of C")
+        writer.store(of.result, f"p4k_random({writer.show(of.low)}, {writer.show(of.high)})")
 
 
 EBPF: Final = Ebpf()

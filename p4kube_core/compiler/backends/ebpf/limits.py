@@ -154,8 +154,6 @@ def _check_statement(found: Diagnostics, of: st.Statement) -> None:
     match of:
         case st.Hash():
             _check_hash(found, of)
-        case st.Random():
-            found.error("P4K0508", "target ebpf has no random numbers yet", of.span)
         case st.Extract() | st.Emit():
             width = varbits.fixed_bits(of.header.type)
             varying = varbits.varying(of.header.type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from p4kube_core.compiler.backends import values, varbits, walk
@@ -14,6 +15,7 @@ from p4kube_core.compiler.ir import types
 DROPS: Final = (*unit.DROPS, "no_port")
 """Reasons by drop index; the runtime's enum p4k_bpf_drop has the same order."""
 
+_WIDE_DIVISION: Final = re.compile(r"p4k_(div|mod)(_signed)?_wide\(")
 DIGEST_PLACE: Final = "@digest@"
 _DROP_PORT: Final = 511  # v1model's egress_spec of a packet that is to be dropped
 _MICROSECONDS: Final = "bpf_ktime_get_ns() / 1000 & p4k_mask(48)"
@@ -31,7 +33,7 @@ def make(program: ir.Program) -> unit.Unit:
 
 def write(of: unit.Unit) -> str:
     """The C, with DIGEST_PLACE where the digest belongs."""
-    _head(of)
+    before_runtime = _head(of)
     _state(of)
     maps.write(of)
     of.code.function("P4K_INLINE struct state *p4k_enter(struct __sk_buff *skb)")
@@ -53,6 +55,8 @@ def write(of: unit.Unit) -> str:
         deparser.write(of)
     _main(of)
     _readers(of, before_readers)
+    if _WIDE_DIVISION.search(of.code.text()):
+        of.code.insert(before_runtime, "#define P4K_WIDE_DIVISION")
     return of.code.text()
 
 
@@ -86,15 +90,18 @@ def _sizes(of: unit.Unit) -> dict[str, int]:
     }
 
 
-def _head(of: unit.Unit) -> None:
+def _head(of: unit.Unit) -> int:
+    """Returns where macros may be defined that change the runtime."""
     of.code.lines(
         "/*",
         f" * {of.program.name}: made by p4kube compile from P4 for the kernel; do not edit.",
         f" * {DIGEST_PLACE}",
         " */",
         *(f"#define P4K_{name} {size}" for name, size in _sizes(of).items()),
-        '#include "p4k_bpf_program.h"',
     )
+    mark = of.code.mark()
+    of.code.line('#include "p4k_bpf_program.h"')
+    return mark
 
 
 def _state(of: unit.Unit) -> None:

@@ -333,48 +333,45 @@ P4K_INLINE int64_t p4k_mod_signed(int64_t a, int64_t b)
 	return (int64_t)(a < 0 ? -size : size);
 }
 
-struct p4k_quotient { /* memory of p4k_divide: dividend, divisor; then quotient, rest */
-	uint64_t high, low;
-	uint64_t by_high, by_low;
+#ifdef P4K_WIDE_DIVISION
+struct p4k_quotient {
+	volatile uint64_t high, low; /* dividend, then quotient */
+	volatile uint64_t by_high, by_low;
+	volatile uint64_t rest_high, rest_low; /* zero at first */
 };
 
 /*
- * Bit by bit. A function of its own, given memory that the verifier does not follow, so that its
- * 128 turns are looked at once.
+ * Bit by bit. Not static, and all in memory that the verifier does not follow, so that it looks at each of
+ * the 128 turns once. Programs that divide no wide numbers leave it out.
  */
-static __attribute__((noinline, unused)) void p4k_divide(struct p4k_quotient *q)
+__attribute__((noinline)) int p4k_divide(struct p4k_quotient *q)
 {
-	uint64_t high = q->high, low = q->low, rest_high = 0, rest_low = 0;
-	const uint64_t by_high = q->by_high, by_low = q->by_low;
-
-	if (!(by_high | by_low)) {
+	if (!q)
+		return 0;
+	if (!(q->by_high | q->by_low)) {
 		q->high = q->low = 0;
-		return;
+		return 0;
 	}
 	for (uint32_t bit = 0; bit < 128; bit++) {
-		uint64_t carry = rest_high >> 63, fits;
+		const uint64_t high = q->high, low = q->low, rest = q->rest_low;
+		const uint64_t carry = q->rest_high >> 63;
+		const uint64_t rest_high = q->rest_high << 1 | rest >> 63;
+		const uint64_t rest_low = rest << 1 | high >> 63;
+		const uint64_t by_high = q->by_high, by_low = q->by_low;
+		const bool fits = carry || rest_high > by_high ||
+				  (rest_high == by_high && rest_low >= by_low);
 
-		rest_high = rest_high << 1 | rest_low >> 63;
-		rest_low = rest_low << 1 | high >> 63;
-		high = high << 1 | low >> 63;
-		low <<= 1;
-		fits = carry | (rest_high > by_high) |
-		       ((rest_high == by_high) & (rest_low >= by_low));
-		if (fits) {
-			rest_high -= by_high + (rest_low < by_low);
-			rest_low -= by_low;
-			low |= 1;
-		}
+		q->high = high << 1 | low >> 63;
+		q->low = low << 1 | fits;
+		q->rest_high = fits ? rest_high - by_high - (rest_low < by_low) : rest_high;
+		q->rest_low = fits ? rest_low - by_low : rest_low;
 	}
-	q->high = high;
-	q->low = low;
-	q->by_high = rest_high;
-	q->by_low = rest_low;
+	return 0;
 }
 
 P4K_INLINE p4k_u128 p4k_div_wide(p4k_u128 a, p4k_u128 b)
 {
-	struct p4k_quotient q = {a >> 64, (uint64_t)a, b >> 64, (uint64_t)b};
+	struct p4k_quotient q = {a >> 64, (uint64_t)a, b >> 64, (uint64_t)b, 0, 0};
 
 	p4k_divide(&q);
 	return P4K_U128(q.high, q.low);
@@ -382,10 +379,10 @@ P4K_INLINE p4k_u128 p4k_div_wide(p4k_u128 a, p4k_u128 b)
 
 P4K_INLINE p4k_u128 p4k_mod_wide(p4k_u128 a, p4k_u128 b)
 {
-	struct p4k_quotient q = {a >> 64, (uint64_t)a, b >> 64, (uint64_t)b};
+	struct p4k_quotient q = {a >> 64, (uint64_t)a, b >> 64, (uint64_t)b, 0, 0};
 
 	p4k_divide(&q);
-	return b ? P4K_U128(q.by_high, q.by_low) : 0;
+	return b ? P4K_U128(q.rest_high, q.rest_low) : 0;
 }
 
 P4K_INLINE p4k_u128 p4k_size_wide(p4k_i128 a)
@@ -406,6 +403,7 @@ P4K_INLINE p4k_i128 p4k_mod_signed_wide(p4k_i128 a, p4k_i128 b)
 
 	return (p4k_i128)(a < 0 ? -size : size);
 }
+#endif
 
 P4K_INLINE uint32_t p4k_least(uint32_t a, uint32_t b)
 {

@@ -107,6 +107,16 @@ P4K_INLINE uint64_t p4k_mask_word(const uint8_t *at, uint32_t bytes)
 	return p4k_word(p4k_load(at, bytes) << (64 - 8 * bytes));
 }
 
+/* Any of low to high, both included. */
+P4K_INLINE uint64_t p4k_random(uint64_t low, uint64_t high)
+{
+	const uint64_t word = (uint64_t)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+	const uint64_t span = high - low + 1;
+
+	/* A span of 2^64 has wrapped to nothing. */
+	return span == 0 ? word : low + (uint64_t)(p4k_product(word, span) >> 64);
+}
+
 /* --- counters ----------------------------------------------------------------------------- */
 
 P4K_INLINE void p4k_count(void *counter, uint32_t index, uint32_t bytes)
