@@ -5,7 +5,7 @@
 #   make test    every test there is
 #   make check   what a change must pass: format, lint, types, layers, quick tests
 #
-# Everything made stays below .venv, .build and p4kube_core/dataplane/dpdk/build.
+# Everything made stays below .venv, .build and p4kube_core/dataplane/*/build.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -17,9 +17,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .build
 DATAPLANE := p4kube_core/dataplane/dpdk
+DATAPLANE_BPF := p4kube_core/dataplane/ebpf
 
 # Debian 12 and Ubuntu 24.04 name them alike.
 PACKAGES := gcc make pkg-config libc6-dev libdpdk-dev libjansson-dev libpcap-dev \
+	clang llvm libbpf-dev libelf-dev zlib1g-dev \
 	iproute2 ethtool iperf3 iputils-ping procps git ca-certificates
 
 # What only the tests use: a guest on a vhost-user port.
@@ -52,8 +54,9 @@ $(STAMPS)/venv.stamp: pyproject.toml | packages
 	@touch $@
 
 dataplane: packages venv
-	@echo "== data plane: building what changed in $(DATAPLANE)"
+	@echo "== data planes: building what changed in $(DATAPLANE) and $(DATAPLANE_BPF)"
 	@$(MAKE) -C $(DATAPLANE) -j$(JOBS)
+	@$(MAKE) -C $(DATAPLANE_BPF) -j$(JOBS)
 
 # p4runtime-shell pins an old protobuf, so it lives apart from us.
 shell: $(STAMPS)/shell.stamp
@@ -77,6 +80,7 @@ test: build shell guest
 	@.ci/packages $(TEST_PACKAGES)
 	@echo "== data plane: the same under AddressSanitizer, for tests"
 	@$(MAKE) -C $(DATAPLANE) -j$(JOBS) asan
+	@$(MAKE) -C $(DATAPLANE_BPF) -j$(JOBS) asan
 	@echo "== tests: $(TESTS)"
 	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(TESTS)
 
@@ -96,5 +100,6 @@ format: venv
 
 clean:
 	@$(MAKE) -C $(DATAPLANE) clean
+	@$(MAKE) -C $(DATAPLANE_BPF) clean
 	@rm -rf $(VENV) $(STAMPS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,6 +29,7 @@ _OPTIONS: Final[Mapping[str, Mapping[str, type]]] = {
     "vhost": {"socket": str, "server": bool},
     "ring": {},
     "ethdev": {"devargs": str},
+    "tc": {"interface": str, "hook": str},  # target ebpf
 }
 _DEFAULTS: Final[Mapping[str, Any]] = {"server": True}
 _GRPC_CODES: Final = {status.value[0]: status for status in grpc.StatusCode}

@@ -39,5 +39,5 @@ def compile_source(
     return built
 
 
-def artifact_of(program: Path) -> Artifact:
-    return compile_source(program).artifact
+def artifact_of(program: Path, target: str = "dpdk") -> Artifact:
+    return compile_source(program, target=target).artifact

@@ -204,6 +204,11 @@ def _add_play(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--dry-run", action="store_true", help="check everything and say what would be done"
     )
+    command.add_argument(
+        "--target", choices=("dpdk", "ebpf"), default="dpdk",
+        help="where packets are moved: in a process of ours (default), or in the kernel; "
+        "one for all that is played on a --state",
+    )  # fmt: skip
     _add_state(command)
 
 

@@ -28,11 +28,11 @@ def run(options: argparse.Namespace) -> int:
     if not options.files:
         raise errors.ManifestError("want at least one FILE.yaml to play")
     functions = manifest.read(options.files)
-    wanted = [_Wanted.of(function) for function in functions]
+    wanted = [_Wanted.of(function, options.target) for function in functions]
     state: Path = options.state
-    machine.require_dataplane()
+    machine.require_dataplane(settings.program_of(options.target))
     machine.require_same_network(state)
-    ours = not (client.running(state) if options.dry_run else _revived(state))
+    ours = not (client.running(state) if options.dry_run else _revived(state, options.target))
     devices = _devices(state)
     problems = preflight.problems(functions, devices)
     if problems:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     try:
         with progress.step("starting the agent and the data plane"):
-            client.spawn(settings.Settings(state=state))
+            client.spawn(_settings(state, options.target))
         if ours:
             (state / OURS).touch()
         with client.AgentClient(state) as agent:
@@ -70,8 +70,8 @@ class _Wanted:
     sizes: Mapping[str, int]
 
     @classmethod
-    def of(cls, function: model.NetworkFunction) -> _Wanted:
-        made = compilation.artifact_of(function.program)
+    def of(cls, function: model.NetworkFunction, target: str) -> _Wanted:
+        made = compilation.artifact_of(function.program, target)
         known = schema.from_p4info(protos.p4info.P4Info.FromString(made.p4info))
         entries = desire.table_entries(known, function.entries)
         sizes = {table.name: table.size for table in made.manifest.tables}
@@ -107,7 +107,11 @@ def _devices(state: Path) -> list[dict[str, Any]]:
         return devices
 
 
-def _revived(state: Path) -> bool:
+def _settings(state: Path, target: str) -> settings.Settings:
+    return settings.Settings(state=state, dataplane=settings.dataplane_of(target, state))
+
+
+def _revived(state: Path, target: str) -> bool:
     """Say whether an agent runs; one that died is started again, as only it knows what plays."""
     if client.running(state):
         return True
@@ -115,7 +119,7 @@ def _revived(state: Path) -> bool:
         private_agent.end_lost(state)  # else two data planes would forward between the same ports
         return False
     with progress.step("starting the agent again, which had ended"):
-        client.spawn(settings.Settings(state=state))
+        client.spawn(_settings(state, target))
     return True
 
 
@@ -249,7 +253,7 @@ def _down(options: argparse.Namespace) -> int:
     """Take functions away; when none is left, stop what play started."""
     state: Path = options.state
     names = {function.name for function in manifest.read(options.files)} if options.files else None
-    if not _revived(state):
+    if not _revived(state, options.target):
         print("nothing is playing")
         return 0
     with client.AgentClient(state) as agent:

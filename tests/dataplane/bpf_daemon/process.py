@@ -26,7 +26,11 @@ class Process(dataplane.Client):
         self.bpffs = directory / "bpf"
         self.log = directory / "bpf.log"
         self.directory = directory
-        binary = EBPF / "build" / variant / "p4kube-bpf"
+        self.variant = variant
+        self.start()
+
+    def start(self) -> None:
+        binary = EBPF / "build" / self.variant / "p4kube-bpf"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [binary, "--socket", self.path, "--bpffs", self.bpffs],
@@ -62,6 +66,11 @@ class Process(dataplane.Client):
             self.process.kill()
         self.process.wait(60)
 
+    def again(self) -> None:
+        """Killed, and another in its place."""
+        self.kill()
+        self.start()
+
     def put(self, op: str, device: int, program: artifact.Artifact) -> dict[str, Any]:
         """`device_add` or `device_replace` with a program."""
         path = self.directory / "program.o"
@@ -75,4 +84,4 @@ class Process(dataplane.Client):
 
 
 def compiled(path: pathlib.Path) -> artifact.Artifact:
-    return driver.build(path, (), {}, target="ebpf").artifact
+    return driver.build(path, target="ebpf").artifact
