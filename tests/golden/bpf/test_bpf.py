@@ -1,0 +1,36 @@
+"""P4 to C for BPF, as text. `pytest --update-golden` writes what comes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from p4kube_core.compiler import driver
+from p4kube_core.compiler.backends.ebpf import program as programs
+from tests.golden import reader
+
+CASES = [
+    case for path in sorted(Path(__file__).parent.glob("*.txt")) for case in reader.cases(path)
+]
+
+PRELUDE = "#include <core.p4>\n#include <v1model.p4>\n"
+
+
+def functions(p4: str) -> str:
+    """The C of a program without its structs and maps; the file is called test.p4."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "test.p4")
+        path.write_text(PRELUDE + p4)
+        made = programs.make(driver.compile(path).program)
+        c = programs.write(made).replace(str(path), "test.p4")
+    _, _, behind = c.partition("\n/* parser ")
+    before, _, _ = behind.partition("\nchar p4k_license")
+    return f"/* parser {before}".rstrip()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_bpf(case: reader.Case, golden: Callable[..., None]) -> None:
+    golden(case, functions(case.sections["in"]))
