@@ -86,6 +86,7 @@ make_context(void)
 {
 	const struct p4k_reclaimer reclaimer = {.retire = retire};
 	struct p4k_cell **counters = calloc(program->n_counters + 1u, sizeof(*counters));
+	void **registers;
 
 	tables = calloc(program->n_tables + 1u, sizeof(*tables));
 	context.drops = calloc(program->n_drops + 1u, sizeof(*context.drops));
@@ -100,6 +101,17 @@ make_context(void)
 		if (p4k_table_create(&program->tables[i], &reclaimer,
 				     (struct p4k_table **)(uintptr_t)&tables[i]) < 0)
 			return false;
+	registers = calloc(program->n_registers + 1u, sizeof(*registers));
+	if (registers == NULL)
+		return false;
+	for (uint16_t i = 0; i < program->n_registers; i++) {
+		const struct p4k_register_spec *spec = &program->registers[i];
+
+		registers[i] = calloc(spec->size + 1u, p4k_register_bytes(spec));
+		if (registers[i] == NULL)
+			return false;
+	}
+	context.registers = registers;
 	context.tables = tables;
 	context.counters = counters;
 	return true;

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import layout
+from p4kube_core.compiler.backends import layout, values
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.model import artifact
 
@@ -55,7 +55,7 @@ def make(
             for index, counter in enumerate(laid_out.counters)
         ),
         drops=tuple(drops),
-        state_bytes=_state_bytes(laid_out),
+        state_bytes=_state_bytes(laid_out) + _register_bytes(program),
     )
 
 
@@ -142,3 +142,7 @@ def _state_bytes(laid_out: layout.Layout) -> int:
     )
     cells = sum((counter.size + 1) * _CELL_BYTES for counter in laid_out.counters)
     return entries + cells
+
+
+def _register_bytes(program: ir.Program) -> int:
+    return sum(r.size * values.held_bits(layout.width_bits(r.type)) // 8 for r in program.registers)

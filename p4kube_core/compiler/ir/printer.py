@@ -22,6 +22,8 @@ def program(of: ir.Program) -> str:
     lines.extend(_variables(of.variables))
     for counter in of.counters:
         lines.extend(["", _counter(counter)])
+    for register in of.registers:
+        lines.extend(["", f"register {register.name}[{register.size}]: {register.type}"])
     for action in of.actions:
         lines.extend(["", *_action(action)])
     for table in of.tables:
@@ -149,6 +151,7 @@ _Simple = (
     st.Assign | st.Clear | st.SetValid | st.Push | st.Pop | st.SetNextIndex
     | st.Extract | st.Advance | st.Lookahead | st.Verify | st.Emit
     | st.Leave | st.Return | st.Exit | st.ApplyTable | st.Count | st.Hash | st.Random
+    | st.ReadRegister | st.WriteRegister
 )  # fmt: skip
 
 
@@ -193,6 +196,10 @@ def _simple(of: _Simple) -> str:
             return f"{show(of.result)} = {of.algorithm}({data}{', payload' if of.payload else ''})"
         case st.Random():
             return f"{show(of.result)} = random({show(of.low)}, {show(of.high)})"
+        case st.ReadRegister():
+            return f"{show(of.result)} = register {of.register}[{show(of.index)}]"
+        case st.WriteRegister():
+            return f"register {of.register}[{show(of.index)}] = {show(of.value)}"
         case _:
             assert_never(of)
 

@@ -174,6 +174,17 @@ class Counter:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Register:
+    """State that outlives packets: cells that are zero at first."""
+
+    name: str
+    type: types.Scalar
+    size: int  # cells
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Goto:
     state: str
 
@@ -264,6 +275,7 @@ class Program:
     parser: Parser
     controls: tuple[Control, ...]  # in the order in which they run
     span: Span
+    registers: tuple[Register, ...] = ()
 
     def control(self, role: Role) -> Control:
         """The control of that role; v1model has one of each."""

@@ -290,11 +290,33 @@ class Random:
     result: ex.Place
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class ReadRegister:
+    """Set `result` (of the register's type) to a cell; zero beyond the register's size."""
+
+    span: Span
+    register: str
+    index: ex.Expression  # Bits, at most 64 wide
+    result: ex.Place
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WriteRegister:
+    """Set a cell to `value` (of the register's type); beyond the size nothing happens."""
+
+    span: Span
+    register: str
+    index: ex.Expression  # Bits, at most 64 wide
+    value: ex.Expression
+
+
 Statement = (
     Assign | Clear | SetValid | Push | Pop | SetNextIndex
     | Extract | Advance | Lookahead | Verify | Emit
     | If | Switch | Block | Loop | Leave | Return | Exit
-    | ApplyTable | Count | Hash | Random
+    | ApplyTable | Count | Hash | Random | ReadRegister | WriteRegister
 )  # fmt: skip
 
 Body = tuple[Statement, ...]
@@ -343,6 +365,10 @@ def reads(of: Statement) -> tuple[ex.Expression, ...]:
             return of.data
         case Random():
             return (of.low, of.high)
+        case ReadRegister():
+            return (of.index,)
+        case WriteRegister():
+            return (of.index, of.value)
         case Push() | Pop():
             return (of.stack,)
         case _:
@@ -358,7 +384,7 @@ def writes(of: Statement) -> tuple[ex.Place, ...]:
             return (of.header,)
         case Push() | Pop() | SetNextIndex():
             return (of.stack,)
-        case Hash() | Random():
+        case Hash() | Random() | ReadRegister():
             return (of.result,)
         case ApplyTable():
             return tuple(p for p in (of.hit, of.action_run) if p is not None)

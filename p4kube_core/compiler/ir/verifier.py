@@ -89,6 +89,7 @@ class _Verifier:
             "action": [a.name for a in of.actions],
             "table": [t.name for t in of.tables],
             "counter": [c.name for c in of.counters],
+            "register": [r.name for r in of.registers],
             "type": [t.name for t in of.types],
             "state": [s.name for s in of.parser.states],
         }

@@ -18,6 +18,7 @@ class Scope:
     actions: dict[str, ir.Action] = field(default_factory=dict)
     tables: dict[str, ir.Table] = field(default_factory=dict)
     counters: dict[str, ir.Counter] = field(default_factory=dict)
+    registers: dict[str, ir.Register] = field(default_factory=dict)
     types: dict[str, types.Header | types.Struct] = field(default_factory=dict)
     labels: set[str] = field(default_factory=set)  # all that were seen, in the whole program
     exiting: set[str] = field(default_factory=set)
@@ -29,6 +30,7 @@ class Scope:
         self.actions = {a.name: a for a in self.program.actions}
         self.tables = {t.name: t for t in self.program.tables}
         self.counters = {c.name: c for c in self.program.counters}
+        self.registers = {r.name: r for r in self.program.registers}
         self.types = {t.name: t for t in self.program.types}
 
     def of_block(
@@ -42,6 +44,6 @@ class Scope:
         known.update((v.name, v.type) for v in variables)
         known.update((p.name, p.type) for p in parameters)
         return Scope(
-            self.program, kind, known, self.actions, self.tables, self.counters, self.types,
-            self.labels,
+            self.program, kind, known, self.actions, self.tables, self.counters, self.registers,
+            self.types, self.labels,
         )  # fmt: skip

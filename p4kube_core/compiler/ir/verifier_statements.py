@@ -122,6 +122,10 @@ def _external(scope: Scope, of: st.Statement) -> Iterator[str]:
             for e in (of.low, of.high, of.result):
                 if e.type != _DRAWN:
                     yield f"wanted bit<64> for a random number, found {e.type}"
+        case st.ReadRegister():
+            yield from _register(scope, of, of.result.type)
+        case st.WriteRegister():
+            yield from _register(scope, of, of.value.type)
         case _:
             pass
 
@@ -171,6 +175,19 @@ def _count(scope: Scope, of: st.Count) -> Iterator[str]:
         yield f"an index is wanted exactly for counters of no table ({of.counter!r})"
     if of.index is not None and not isinstance(of.index.type, types.Bits):
         yield f"an index of type {of.index.type}"
+
+
+def _register(
+    scope: Scope, of: st.ReadRegister | st.WriteRegister, held: types.Type
+) -> Iterator[str]:
+    register = scope.registers.get(of.register)
+    if register is None:
+        yield f"no register {of.register!r}"
+    elif held != register.type:
+        yield f"the register {of.register!r} holds {register.type}, found {held}"
+    index = of.index.type
+    if not isinstance(index, types.Bits) or index.width > 64 or index.signed:
+        yield f"wanted an index of at most 64 bits, found {index}"
 
 
 def _has_varbit(of: types.Type) -> bool:

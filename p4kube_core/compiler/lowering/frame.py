@@ -38,6 +38,7 @@ class Build:
     actions: dict[object, ir.Action] = field(default_factory=dict)
     tables: list[ir.Table] = field(default_factory=list)
     counters: dict[str, ir.Counter] = field(default_factory=dict)
+    registers: dict[str, ir.Register] = field(default_factory=dict)
     sites: dict[AnyDeclaration, int] = field(default_factory=dict)  # applications of an instance
     statements: int = 0
     _taken: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -65,6 +65,8 @@ def make(f: Frame, node: Node, made: Call, local: str, declared: str) -> Instanc
             counter = _counter(f, result.name, name, node, made)
             if counter is not None:
                 f.build.counters[name] = counter
+            if result.name == "register":
+                f.build.registers[name] = _register(f, result, name, node, made)
             return ExternInstance(result.name, name, node)
         case p4.Control() | p4.Parser():
             return _block(f, node, made, result, name)
@@ -108,6 +110,15 @@ def _bind_constructor(f: Frame, b: Binding, scope: Scope) -> None:
         scope.bind(declaration, Deferred(b.argument, f.scope))
 
 
+def extern_of(f: Frame, node: ast.Call, made: Call) -> ExternInstance:
+    """The object of the architecture whose method is called."""
+    assert made.receiver is not None
+    found = instance_of(f, made.receiver)
+    if not isinstance(found, ExternInstance):
+        raise refusal.not_yet(f"{made.method}() of this", node.span)
+    return found
+
+
 def _counter(f: Frame, type_name: str, name: str, node: Node, made: Call) -> ir.Counter | None:
     """The counter that an instance is; None if it is something else."""
     if type_name not in ("counter", "direct_counter"):
@@ -123,6 +134,13 @@ def _counter(f: Frame, type_name: str, name: str, node: Node, made: Call) -> ir.
     units = (ir.CounterUnit.PACKETS, ir.CounterUnit.BYTES, ir.CounterUnit.BOTH)
     is_direct = type_name == "direct_counter"
     return ir.Counter(name, units[number], size, None, is_direct, node.span)
+
+
+def _register(f: Frame, of: p4.Extern, name: str, node: Node, made: Call) -> ir.Register:
+    argument = made.argument("size")
+    assert argument is not None
+    held = f.build.kinds.scalar(of.arguments[0], node.span)
+    return ir.Register(name, held, expressions.known_number(f, argument), node.span)
 
 
 def direct(f: Frame, node: ast.DirectApplication) -> BlockInstance:

@@ -85,6 +85,7 @@ def _program(f: Frame, main: Call, name: str, package: ast.Instantiation) -> ir.
         parser=lowered_parser,
         controls=controls,
         span=package.span,
+        registers=tuple(build.registers.values()),
     )
 
 

@@ -22,9 +22,9 @@ from p4kube_core.compiler.lowering import (
     packets,
     places,
     refusal,
+    registers,
 )
 from p4kube_core.compiler.lowering.frame import Frame
-from p4kube_core.compiler.lowering.scope import ExternInstance
 
 PACKAGE: Final = "V1Switch"
 METADATA: Final = "standard_metadata"
@@ -74,7 +74,7 @@ def _nothing(f: Frame, node: ast.Call, made: Call) -> None:
 
 
 def _count(f: Frame, node: ast.Call, made: Call) -> None:
-    counter = _object(f, node, made)
+    counter = instances.extern_of(f, node, made)
     argument = made.bindings[0].argument
     assert argument is not None
     f.emit(st.Count(node.span, counter.name, expressions.value(f, argument)))
@@ -82,15 +82,7 @@ def _count(f: Frame, node: ast.Call, made: Call) -> None:
 
 def _count_direct(f: Frame, node: ast.Call, made: Call) -> None:
     """v1model counts by itself whenever the table is applied."""
-    _object(f, node, made)
-
-
-def _object(f: Frame, node: ast.Call, made: Call) -> ExternInstance:
-    assert made.receiver is not None
-    found = instances.instance_of(f, made.receiver)
-    if not isinstance(found, ExternInstance):
-        raise refusal.not_yet(f"{made.method}() of this", node.span)
-    return found
+    instances.extern_of(f, node, made)
 
 
 def _static_assert(f: Frame, node: ast.Call, made: Call) -> ex.Expression:
@@ -123,4 +115,6 @@ _METHODS: dict[tuple[str, str], _Handler] = {
     ("packet_out", "emit"): packets.emit,
     ("counter", "count"): _count,
     ("direct_counter", "count"): _count_direct,
+    ("register", "read"): registers.read,
+    ("register", "write"): registers.write,
 }

@@ -1,6 +1,6 @@
 """Drops variables that nothing reads, with the assignments to them, and types that nothing has.
 
-Tables, counters and actions stay, since the control plane knows them.
+Tables, counters, registers and actions stay, since the control plane knows them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.midend import walk
 
-_PURE = st.Assign | st.Clear | st.Hash | st.Random | st.SetValid
+_PURE = st.Assign | st.Clear | st.Hash | st.Random | st.ReadRegister | st.SetValid
 
 
 def remove(of: ir.Program) -> ir.Program:

@@ -139,5 +139,9 @@ def with_expressions(of: st.Statement, change: Change) -> st.Statement:
         case st.Random():
             low, high = change(of.low), change(of.high)
             return dataclasses.replace(of, low=low, high=high, result=place(of.result))
+        case st.ReadRegister():
+            return dataclasses.replace(of, index=change(of.index), result=place(of.result))
+        case st.WriteRegister():
+            return dataclasses.replace(of, index=change(of.index), value=change(of.value))
         case st.Block() | st.Loop() | st.Leave() | st.Return() | st.Exit():
             return of

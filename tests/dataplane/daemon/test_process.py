@@ -35,7 +35,7 @@ def start(variant: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_hello(dp: dataplane.Dataplane) -> None:
     hello, _ = dp.call("hello")
-    assert (hello["pid"], hello["abi"], hello["workers"]) == (dp.process.pid, 1, 1)
+    assert (hello["pid"], hello["abi"], hello["workers"]) == (dp.process.pid, 2, 1)
 
 
 def test_it_rests_when_nothing_comes(
@@ -214,7 +214,7 @@ def test_objects_that_are_no_programs(
     refused("invalid", "want a whole shared object", not_elf)
     refused("invalid", "cannot be loaded", unresolved)
     refused("invalid", "want symbol p4k_program", other)
-    refused("unsupported", "want ABI 1; it has 99", program("forward", "-DABI=99"))
+    refused("unsupported", "want ABI 2; it has 99", program("forward", "-DABI=99"))
     dp.call("device_add", id=1, object=str(program("forward")), name="x")
     refused("exists", "there is a device 1", program("forward"))
     assert list(dp.devices()) == [1]

@@ -20,6 +20,7 @@ struct harness {
 	const struct p4k_program *program;
 	struct p4k_table **tables;
 	struct p4k_cell **counters;
+	void **registers;
 	struct p4k_context context;
 };
 
@@ -50,6 +51,11 @@ struct harness *harness_new(const struct p4k_program *program)
 		CHECK(p4k_table_create(&program->tables[i], &reclaimer, &harness->tables[i]) == 0);
 	for (unsigned int i = 0; i < program->n_counters; i++)
 		harness->counters[i] = zeros(program->counters[i].size + 1, sizeof(struct p4k_cell));
+	harness->registers = zeros(program->n_registers, sizeof(void *));
+	for (unsigned int i = 0; i < program->n_registers; i++)
+		harness->registers[i] =
+			zeros(program->registers[i].size, p4k_register_bytes(&program->registers[i]));
+	harness->context.registers = harness->registers;
 	harness->context.tables = (const struct p4k_table *const *)harness->tables;
 	harness->context.counters = harness->counters;
 	harness->context.drops = zeros(program->n_drops, sizeof(uint64_t));
@@ -78,6 +84,9 @@ void harness_free(struct harness *harness)
 		p4k_table_destroy(harness->tables[i]);
 	for (unsigned int i = 0; i < harness->program->n_counters; i++)
 		free(harness->counters[i]);
+	for (unsigned int i = 0; i < harness->program->n_registers; i++)
+		free(harness->registers[i]);
+	free(harness->registers);
 	free(harness->tables);
 	free(harness->counters);
 	free(harness->context.drops);

@@ -135,7 +135,7 @@ def manifest(
         name,
         "v1model",
         "dpdk",
-        1,
+        artifact.ABI,
         "tests",
         digest,
         tables,

@@ -59,6 +59,7 @@ class Run:
     port: int = 1
     variables: dict[str, Value] = field(default_factory=dict)
     counted: list[tuple[str, int | None]] = field(default_factory=list)
+    registers: dict[tuple[str, int], int] = field(default_factory=dict)
     at: int = 0  # bits read
     out: list[tuple[int, int]] = field(default_factory=list)  # width and value of what is emitted
 
@@ -273,6 +274,14 @@ class Run:
                 self._hash(of)
             case st.Random():
                 self.store(of.result, self.value(of.low))
+            case st.ReadRegister():
+                cell = (of.register, self.value(of.index))
+                self.store(of.result, self.registers.get(cell, 0))
+            case st.WriteRegister():
+                size = next(r.size for r in self.program.registers if r.name == of.register)
+                index = self.value(of.index)
+                if index < size:
+                    self.registers[of.register, index] = self.value(of.value)
 
     def _labelled(self, of: st.Block | st.Loop) -> None:
         try:

@@ -92,6 +92,7 @@ PROGRAM = ir.Program(
     parser=PARSER,
     controls=(INGRESS, DEPARSER),
     span=SPAN,
+    registers=(ir.Register("ingress.seen", B16, 4, SPAN),),
 )
 
 

@@ -137,6 +137,15 @@ CONTROL = [
         "wanted bits for a hash, found bool",
     ),
     (st.Hash(SPAN, st.HashAlgorithm.CSUM16, (H,), False, B), "a hash over h_t"),
+    (st.ReadRegister(SPAN, "none", WORD, B), "no register 'none'"),
+    (
+        st.WriteRegister(SPAN, "ingress.seen", WORD, A),
+        "the register 'ingress.seen' holds bit<16>, found bit<8>",
+    ),
+    (
+        st.ReadRegister(SPAN, "ingress.seen", FLAG, B),
+        "wanted an index of at most 64 bits, found bool",
+    ),
     (st.Random(SPAN, LEAST, LEAST, A), "wanted bit<64> for a random number, found bit<8>"),
 ]
 

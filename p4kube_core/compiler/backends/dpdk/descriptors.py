@@ -19,6 +19,7 @@ def write(unit: Unit) -> None:
     _actions(unit)
     _tables(unit)
     _counters(unit)
+    _registers(unit)
     _array(unit, "const char *const", "drops", [f"{_text(reason)}," for reason in DROPS])
     program = unit.program
     code.line()
@@ -36,6 +37,8 @@ def write(unit: Unit) -> None:
         f"\t.counters = {'counters' if unit.layout.counters else 'NULL'},",
         "\t.drops = drops,",
         "\t.process = process,",
+        f"\t.n_registers = {len(program.registers)},",
+        f"\t.registers = {'registers' if program.registers else 'NULL'},",
         "};",
     )
 
@@ -106,3 +109,11 @@ def _counters(unit: Unit) -> None:
         for index, c in enumerate(unit.layout.counters)
     ]
     _array(unit, "const struct p4k_counter_spec", "counters", lines)
+
+
+def _registers(unit: Unit) -> None:
+    lines = []
+    for of in unit.program.registers:
+        width = layout.width_bits(of.type)
+        lines.append(f"{{ .name = {_text(of.name)}, .width_bits = {width}, .size = {of.size} }},")
+    _array(unit, "const struct p4k_register_spec", "registers", lines)

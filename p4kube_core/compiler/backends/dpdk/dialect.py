@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
+from p4kube_core.compiler.backends import values
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import statements as st
+from p4kube_core.compiler.ir import types
 
 if TYPE_CHECKING:
     from p4kube_core.compiler.backends.dpdk.statements import Writer
@@ -82,6 +84,20 @@ class Dpdk:
     def random(self, writer: Writer, of: st.Random) -> None:
         low, high = writer.show(of.low), writer.show(of.high)
         writer.store(of.result, f"p4k_random(s->context->now_ns, {low}, {high})")
+
+    def register(self, writer: Writer, of: st.ReadRegister | st.WriteRegister) -> None:
+        registers = writer.unit.program.registers
+        number, register = next((i, r) for i, r in enumerate(registers) if r.name == of.register)
+        width = values.held_bits(types.width_bits(register.type))
+        cells = f"s->context->registers[{number}], {register.size}, {writer.show(of.index)}"
+        if isinstance(of, st.ReadRegister):
+            held = f"p4k_read_register_{width}({cells})"
+            writer.store(of.result, f"({values.c_type(register.type)}){held}")
+        else:
+            given = writer.unit.printer.operand(of.value)
+            writer.unit.code.line(
+                f"p4k_write_register_{width}({cells}, ({values.unsigned_type(width)}){given});"
+            )
 
 
 DPDK: Final = Dpdk()

@@ -17,6 +17,7 @@ MOST_KEY_BYTES: Final = 1024
 MOST_DATA_BYTES: Final = 1024
 MOST_ENTRIES: Final = 1 << 26
 MOST_COUNTER_CELLS: Final = 1 << 26
+MOST_REGISTER_CELLS: Final = 1 << 26
 
 _MATCHES: Final = (ir.MatchKind.EXACT, ir.MatchKind.LPM, ir.MatchKind.TERNARY)
 
@@ -40,6 +41,10 @@ def check(program: ir.Program) -> None:
         _check_table(found, table)
     for counter in program.counters:
         _check_bound(found, "cells", counter.name, counter.size, MOST_COUNTER_CELLS, counter.span)
+    for register in program.registers:
+        name, size = register.name, register.size
+        _check_type(found, register.type, name, register.span)
+        _check_bound(found, "cells", name, size, MOST_REGISTER_CELLS, register.span)
     for body in walk.bodies(program):
         for statement in walk.st_walk(body):
             _check_statement(found, statement)

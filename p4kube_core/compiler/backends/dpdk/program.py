@@ -56,6 +56,7 @@ def _head(of: unit.Unit) -> None:
         " */",
         '#include "p4k_program.h"',
         '#include "p4k_hash.h"',
+        '#include "p4k_register.h"',
         "",
         "/* What a program leaves unused, or compares with itself, is its own affair. */",
         '#pragma GCC diagnostic ignored "-Wtype-limits"',

@@ -80,6 +80,8 @@ class Writer:
                 hashes.write(self.unit, of, self.store)
             case st.Random():
                 self.unit.dialect.random(self, of)
+            case st.ReadRegister() | st.WriteRegister():
+                self.unit.dialect.register(self, of)
             case _:
                 assert_never(of)
 

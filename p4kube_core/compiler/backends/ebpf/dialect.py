@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
+from p4kube_core import errors
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import statements as st
 
@@ -75,6 +76,10 @@ class Ebpf:
 
     def random(self, writer: Writer, of: st.Random) -> None:
         writer.store(of.result, f"p4k_random({writer.show(of.low)}, {writer.show(of.high)})")
+
+    def register(self, writer: Writer, of: st.ReadRegister | st.WriteRegister) -> None:
+        del writer, of
+        raise errors.InvariantViolated("a register reached target ebpf's printing of C")
 
 
 EBPF: Final = Ebpf()

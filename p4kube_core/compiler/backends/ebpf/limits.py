@@ -154,6 +154,8 @@ def _check_statement(found: Diagnostics, of: st.Statement) -> None:
     match of:
         case st.Hash():
             _check_hash(found, of)
+        case st.ReadRegister() | st.WriteRegister():
+            found.error("P4K0508", "target ebpf has no registers yet", of.span)
         case st.Extract() | st.Emit():
             width = varbits.fixed_bits(of.header.type)
             varying = varbits.varying(of.header.type)

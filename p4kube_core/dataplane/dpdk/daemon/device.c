@@ -56,6 +56,9 @@ static void device_free(struct device *device)
 		free((void *)(uintptr_t)device->runs[w].context.counters);
 		free(device->runs[w].context.drops);
 	}
+	for (unsigned int i = 0; device->registers && i < program->n_registers; i++)
+		free(device->registers[i]);
+	free(device->registers);
 	free(device->runs);
 	free(device->tables);
 	free(device->counters);
@@ -81,6 +84,23 @@ static int make_counters(struct device *device)
 			device->direct[spec->table] = &device->counters[i];
 		}
 		if (counter_make(&device->counters[i], size) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int make_registers(struct device *device)
+{
+	const struct p4k_program *program = device->program;
+
+	device->registers = calloc(program->n_registers + 1u, sizeof(*device->registers));
+	if (!device->registers)
+		return -1;
+	for (unsigned int i = 0; i < program->n_registers; i++) {
+		const struct p4k_register_spec *spec = &program->registers[i];
+
+		device->registers[i] = calloc(spec->size + 1u, p4k_register_bytes(spec));
+		if (!device->registers[i])
 			return -1;
 	}
 	return 0;
@@ -126,6 +146,7 @@ static int make_runs(struct device *device)
 		context->counters = cells;
 		context->drops = calloc(program->n_drops + 1u, sizeof(*context->drops));
 		context->tables = (const struct p4k_table *const *)device->tables;
+		context->registers = device->registers;
 		if (!cells || !context->drops)
 			return -1;
 		for (unsigned int i = 0; i < program->n_counters; i++)
@@ -153,6 +174,8 @@ static struct device *device_make(uint64_t id, const char *path, const char *nam
 		"p4kube-dataplane: crashed in the program of device %" PRIu64 " (%s)\n", id, name);
 	if (make_counters(device) != 0) {
 		fail(why, FAIL_FULL, "no memory for the counters of '%s'", name);
+	} else if (make_registers(device) != 0) {
+		fail(why, FAIL_FULL, "no memory for the registers of '%s'", name);
 	} else if (make_tables(device, why) == 0) {
 		if (make_runs(device) == 0)
 			return device;

@@ -33,6 +33,7 @@ struct device {
 	struct device_run *runs;   /* by worker */
 	struct p4k_table **tables; /* control writes through, workers read through */
 	struct counter *counters;  /* control only */
+	void **registers;	   /* by register: its cells; control: wo once, workers: rw */
 	struct counter **direct;   /* by table: its direct counter or NULL; control only */
 	LIST_ENTRY(device) next;   /* control only */
 };

@@ -95,7 +95,8 @@ static int check(const struct p4k_program *program, const char *path, struct fai
 			    program->abi);
 	if (!program->name || !program->digest || !program->process ||
 	    (program->n_tables && !program->tables) || (program->n_actions && !program->actions) ||
-	    (program->n_counters && !program->counters) || (program->n_drops && !program->drops))
+	    (program->n_counters && !program->counters) || (program->n_drops && !program->drops) ||
+	    (program->n_registers && !program->registers))
 		return fail(why, FAIL_INVALID, "object %s: its description is incomplete", path);
 	for (unsigned int i = 0; i < program->n_tables; i++)
 		if (check_table(program, &program->tables[i], path, why) != 0)
@@ -106,6 +107,14 @@ static int check(const struct p4k_program *program, const char *path, struct fai
 		if (!counter->name || counter->table < -1 || counter->table >= program->n_tables ||
 		    counter->size > TABLE_ENTRIES_MAX)
 			return fail(why, FAIL_INVALID, "object %s: counter %u is not well formed",
+				    path, i);
+	}
+	for (unsigned int i = 0; i < program->n_registers; i++) {
+		const struct p4k_register_spec *spec = &program->registers[i];
+
+		if (!spec->name || spec->width_bits == 0 || spec->width_bits > 128 ||
+		    spec->size > TABLE_ENTRIES_MAX)
+			return fail(why, FAIL_INVALID, "object %s: register %u is not well formed",
 				    path, i);
 	}
 	for (unsigned int i = 0; i < program->n_drops; i++)

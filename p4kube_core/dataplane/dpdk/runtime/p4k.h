@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define P4K_ABI 1
+#define P4K_ABI 2
 #define P4K_BURST 32
 
 /* Values of p4k_packet.egress_port past the P4 port numbers. */
@@ -42,6 +42,12 @@ struct p4k_context {
 	struct p4k_cell *const *counters;      /* by counter index; a direct counter's cell is its entry's slot, size for the default entry */
 	uint64_t *drops;		       /* by drop index */
 	uint64_t now_ns;		       /* monotonic time of this burst */
+	/*
+	 * By register index: its cells, of p4k_register_bytes() each, in host order. All workers of a device: rw,
+	 * control: wo once. Up to 64 bits a cell is read and written whole; what lies between a read and a
+	 * write of one packet another worker's packet may come between.
+	 */
+	void *const *registers;
 };
 
 enum p4k_kind { P4K_EXACT, P4K_LPM, P4K_TERNARY };
@@ -69,6 +75,22 @@ struct p4k_counter_spec {
 	int32_t table; /* direct counter of this table; -1: indirect */
 };
 
+struct p4k_register_spec {
+	const char *name;
+	uint32_t width_bits; /* 1 to 128 */
+	uint32_t size;	     /* cells; zero at first */
+};
+
+/* Bytes of a register's cell: 1, 2, 4, 8 or 16. */
+static inline size_t p4k_register_bytes(const struct p4k_register_spec *spec)
+{
+	size_t bytes = 1;
+
+	while (bytes * 8 < spec->width_bits)
+		bytes *= 2;
+	return bytes;
+}
+
 struct p4k_program {
 	uint32_t abi; /* P4K_ABI */
 	const char *name;
@@ -80,6 +102,8 @@ struct p4k_program {
 	const char *const *drops; /* reasons, by drop index */
 	/* Run n <= P4K_BURST packets; called by several workers at once, each with a context of its own. */
 	void (*process)(const struct p4k_context *context, struct p4k_packet *packets, unsigned int n);
+	uint16_t n_registers;
+	const struct p4k_register_spec *registers;
 };
 
 #endif
