@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -85,3 +86,36 @@ class Process(dataplane.Client):
 
 def compiled(path: pathlib.Path) -> artifact.Artifact:
     return driver.build(path, target="ebpf").artifact
+
+
+def _shown(*words: str) -> list[dict[str, Any]]:
+    command = ["bpftool", "-j", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    shown: list[dict[str, Any]] = json.loads(done.stdout)
+    return shown
+
+
+def attached(interface: str) -> tuple[set[int], set[int]]:
+    """Ids of the program at the ingress of an interface, and of its maps."""
+    shown = subprocess.run(
+        ["tc", "-j", "filter", "show", "dev", interface, "ingress"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (program,) = (f["options"]["prog"]["id"] for f in json.loads(shown) if "options" in f)
+    maps = next(p["map_ids"] for p in _shown("prog", "list") if p["id"] == program)
+    return {program}, set(maps)
+
+
+def until_unloaded(ids: tuple[set[int], set[int]]) -> None:
+    """Wait until the kernel, which frees later, has none of these programs and maps."""
+    give_up = time.monotonic() + 20
+    programs, maps = ids
+    assert programs
+    assert maps
+    while programs & {p["id"] for p in _shown("prog", "list")} or maps & {
+        m["id"] for m in _shown("map", "list")
+    }:
+        assert time.monotonic() < give_up, f"programs or maps are left: {ids}"
+        time.sleep(0.05)
