@@ -30,6 +30,10 @@ class Dialect(Protocol):
         """Whether every variable is in the per-packet state, and none is local to a function."""
 
     @property
+    def most_turns(self) -> int:
+        """A loop ends after so many."""
+
+    @property
     def parsed(self) -> tuple[str, ...]:
         """Statements at the parser's end."""
 

@@ -104,3 +104,10 @@ def test_an_unknown_target_is_a_wrong_word(tmp_path: Path) -> None:
     compiled = driver.compile(program(tmp_path))
     with pytest.raises(errors.UserError, match="dpdk, ebpf"):
         driver.generate(compiled, "smartnic")
+
+
+def test_a_loop_of_unknown_turns_is_warned_of(tmp_path: Path) -> None:
+    ingress = "for (bit<32> i in 0 .. hdr.h.b) { hdr.h.a = hdr.h.a + 1; }"
+    compiled = driver.compile(program(tmp_path, ingress=ingress)).program
+    (warning,) = limits.warnings(compiled)
+    assert (warning.code, warning.message) == ("P4K0521", "target ebpf ends a loop after 512 turns")

@@ -21,6 +21,7 @@ class Dpdk:
     payload: str = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
     payload_sum: str = "p4k_sum"
     keeps_all: bool = False
+    most_turns: int = 1 << 16
     parsed: tuple[str, ...] = ("s->payload = cursor.at;",)
 
     def head(self, member: str) -> str:

@@ -235,7 +235,8 @@ class Writer:
     def _loop(self, of: st.Loop) -> None:
         code = self.unit.code
         turn = f"turn_{self.unit.labels[of.label]}"
-        code.open(f"for (uint32_t {turn} = 0; {turn} < {of.limit}; {turn}++)")
+        most = min(of.limit, self.unit.dialect.most_turns)
+        code.open(f"for (uint32_t {turn} = 0; {turn} < {most}; {turn}++)")
         self.body(of.body)
         code.close()
         self._end(of.label)

@@ -12,6 +12,7 @@ from p4kube_core.compiler.ir import statements as st
 if TYPE_CHECKING:
     from p4kube_core.compiler.backends.dpdk.statements import Writer
 
+MOST_TURNS: Final = 512  # each of which the verifier goes through, where it cannot tell the last
 LENGTH: Final = "s->work.length"
 HIT: Final = 1  # bits of what `apply_T` returns
 EXITED: Final = 2
@@ -25,6 +26,7 @@ class Ebpf:
     payload: str = "skb, &s->work, &s->buffers"
     payload_sum: str = "p4k_payload_sum"
     keeps_all: bool = True
+    most_turns: int = MOST_TURNS
     parsed: tuple[str, ...] = ()
 
     def head(self, member: str) -> str:

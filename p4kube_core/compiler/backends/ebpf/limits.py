@@ -7,6 +7,7 @@ from typing import Final
 from p4kube_core import errors
 from p4kube_core.compiler.backends import layout, values, varbits, walk
 from p4kube_core.compiler.backends.dpdk import hashes, unit, wire
+from p4kube_core.compiler.backends.ebpf import dialect
 from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics
 from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.ir import program as ir
@@ -23,7 +24,6 @@ MOST_HEADER_BYTES: Final = 256  # that can be copied without calling a library
 MOST_VARBIT_BITS: Final = 1024
 MOST_EMITTED_BYTES: Final = 2048
 MOST_STATES: Final = 256
-MOST_TURNS: Final = 1024  # of a loop
 
 _MATCHES: Final = (ir.MatchKind.EXACT, ir.MatchKind.LPM, ir.MatchKind.TERNARY)
 
@@ -71,6 +71,14 @@ def warnings(program: ir.Program) -> tuple[Diagnostic, ...]:
             "multicast groups have no members on target ebpf yet: the packet will be dropped",
             statement.span,
         )
+    for body in walk.bodies(program):
+        for inner in walk.st_walk(body):
+            if isinstance(inner, st.Loop) and inner.limit > dialect.MOST_TURNS:
+                found.warn(
+                    "P4K0521",
+                    f"target ebpf ends a loop after {dialect.MOST_TURNS} turns",
+                    inner.span,
+                )
     return found.sorted()
 
 
@@ -165,10 +173,6 @@ def _check_statement(found: Diagnostics, of: st.Statement) -> None:
                     f"want a header of whole bytes, {of.header.type} has {width} bits",
                     of.span,
                 )
-        case st.Loop():
-            most = min(of.limit, st.DEFAULT_LOOP_LIMIT)
-            if most > MOST_TURNS and of.limit != st.DEFAULT_LOOP_LIMIT:
-                _check_bound(found, "turns", "a loop", most, MOST_TURNS, of.span)
         case _:
             pass
 
