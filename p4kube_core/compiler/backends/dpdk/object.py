@@ -86,7 +86,14 @@ def _command(toolchain: Toolchain) -> tuple[str, ...]:
     # Without popcnt the look-up of prefixes would call a library; DPDK wants these processors too.
     baseline = ("-march=x86-64-v2",) if platform.machine() == "x86_64" else ()
     native = ("-march=native",) if toolchain.native else baseline
-    return (found, *arguments, *FLAGS, *native, f"-I{RUNTIME}")
+    saw = f'-DP4K_HEADERS="{headers_digest()}"'
+    return (found, *arguments, *FLAGS, *native, saw, f"-I{RUNTIME}")
+
+
+def headers_digest() -> str:
+    """SHA-256 over the runtime's headers; the data plane takes programs that saw its own alone."""
+    headers = b"".join(header.read_bytes() for header in sorted(RUNTIME.glob("*.h")))
+    return hashlib.sha256(headers).hexdigest()
 
 
 def compile_c(c: str, command: tuple[str, ...]) -> bytes:
@@ -123,7 +130,6 @@ def _cache_key(c: str, command: tuple[str, ...], toolchain: Toolchain) -> str:
     parts = [c.encode(), "\0".join(command).encode(), platform.machine().encode()]
     compiler = Path(command[0]).stat()
     parts.append(f"{compiler.st_size} {compiler.st_mtime_ns}".encode())
-    parts.extend(header.read_bytes() for header in sorted(RUNTIME.glob("*.h")))
     if toolchain.native:
         parts.append(_processor())
     joined = b"".join(hashlib.sha256(part).digest() for part in parts)

@@ -123,6 +123,19 @@ static int check(const struct p4k_program *program, const char *path, struct fai
 	return 0;
 }
 
+/* A program may be of this ABI and yet look tables up as they were once; without a digest it was made by hand. */
+static int check_headers(void *handle, const char *path, struct failure *why)
+{
+	const char *headers = dlsym(handle, "p4k_headers");
+
+	if (headers && strcmp(headers, P4K_HEADERS) != 0)
+		return fail(why, FAIL_UNSUPPORTED,
+			    "object %s: compiled with headers %.12s; this data plane has %.12s: build "
+			    "both from one version",
+			    path, headers, P4K_HEADERS);
+	return 0;
+}
+
 int object_load(struct object *object, const char *path, struct failure *why)
 {
 	char name[64];
@@ -149,7 +162,8 @@ int object_load(struct object *object, const char *path, struct failure *why)
 	object->program = dlsym(object->handle, "p4k_program");
 	if (!object->program)
 		fail(why, FAIL_INVALID, "object %s: want symbol p4k_program; found none", path);
-	if (!object->program || check(object->program, path, why) != 0) {
+	if (!object->program || check(object->program, path, why) != 0 ||
+	    check_headers(object->handle, path, why) != 0) {
 		object_unload(object);
 		return -1;
 	}

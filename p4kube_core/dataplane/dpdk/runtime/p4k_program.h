@@ -20,6 +20,11 @@
 #define P4K_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define P4K_EXPORT __attribute__((visibility("default")))
 
+#ifdef P4K_HEADERS
+/* The digest of these headers as the program saw them: the data plane takes those alone that saw its own. */
+P4K_EXPORT const char p4k_headers[] = P4K_HEADERS;
+#endif
+
 #define P4K_AHEAD 4 /* packets that are fetched before their turn */
 
 typedef unsigned __int128 p4k_u128;
