@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from typing import Final
 
 from p4kube_core import errors
 from p4kube_core.agent import client, settings
+from p4kube_core.cli import progress
 
 STOP_TIMEOUT_S: Final = 5.0
 SETTLED_S: Final = 0.2  # nothing seen for so long: nothing there
@@ -47,6 +49,26 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Hold others off who would play here: two would take the same device id, and one be lost.
+
+    Raises:
+        errors.MachineError: the state directory cannot be made.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as e:
+        raise errors.MachineError(f"cannot make the state directory {state}: {e.strerror}") from e
+    try:
+        with progress.step("waiting for another `p4kube play` to end"):
+            fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def stop(state: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +51,19 @@ def test_only_what_a_rule_lets_through_passes(site: Site) -> None:
 def test_playing_the_same_file_again_changes_nothing(site: Site) -> None:
     site.firewall(PING, ECHO)
     assert site.firewall(PING, ECHO).stdout == "e2e: unchanged\n"
+
+
+def test_two_played_at_once_are_both_there(site: Site, tmp_path: Path) -> None:
+    files = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
+    for file in files:
+        text = PORTFWD.replace("name: e2e", f"name: {file.stem}")
+        text = text.replace("interface: outside", f"tap: p4k{file.stem}a")
+        file.write_text(text.replace("interface: inside", f"tap: p4k{file.stem}b"))
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda file: site.p4kube("play", file), files))
+    assert [d.returncode for d in done] == [0, 0], [d.stderr for d in done]
+    devices = json.loads(site.p4kube("status", "--json").stdout)["devices"]
+    assert {d["name"] for d in devices} == {"one", "two"}
 
 
 def test_no_packet_of_a_running_flow_is_lost_while_rules_change(site: Site) -> None:

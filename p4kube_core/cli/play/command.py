@@ -32,18 +32,24 @@ def run(options: argparse.Namespace) -> int:
     state: Path = options.state
     machine.require_dataplane(settings.program_of(options.target))
     machine.require_same_network(state)
-    ours = not (client.running(state) if options.dry_run else _revived(state, options.target))
-    devices = _devices(state)
-    problems = preflight.problems(functions, devices)
-    if problems:
-        raise errors.ManifestError(problems)
     if options.dry_run:
+        _refuse(functions, _devices(state))
         for one in wanted:
             print(f"{one.function.name}: can be played, {_count(len(one.entries), 'entry')}")
         return 0
+    with private_agent.alone(state):
+        _play_all(wanted, state, options.target)
+    return 0
+
+
+def _play_all(wanted: Sequence[_Wanted], state: Path, target: str) -> None:
+    functions = [one.function for one in wanted]
+    ours = not _revived(state, target)
+    devices = _devices(state)
+    _refuse(functions, devices)
     try:
         with progress.step("starting the agent and the data plane"):
-            client.spawn(_settings(state, options.target))
+            client.spawn(_settings(state, target))
         if ours:
             (state / OURS).touch()
         with client.AgentClient(state) as agent:
@@ -53,9 +59,16 @@ def run(options: argparse.Namespace) -> int:
     except BaseException:
         if ours:
             with private_agent.undisturbed():
-                _undo(state, {one.function.name for one in wanted})
+                _undo(state, {one.name for one in functions})
         raise
-    return 0
+
+
+def _refuse(
+    functions: Sequence[model.NetworkFunction], devices: Sequence[Mapping[str, Any]]
+) -> None:
+    problems = preflight.problems(functions, devices)
+    if problems:
+        raise errors.ManifestError(problems)
 
 
 @final
@@ -253,9 +266,15 @@ def _down(options: argparse.Namespace) -> int:
     """Take functions away; when none is left, stop what play started."""
     state: Path = options.state
     names = {function.name for function in manifest.read(options.files)} if options.files else None
-    if not _revived(state, options.target):
-        print("nothing is playing")
-        return 0
+    with private_agent.alone(state):
+        if not _revived(state, options.target):
+            print("nothing is playing")
+        else:
+            _take_away(state, names)
+    return 0
+
+
+def _take_away(state: Path, names: Set[str] | None) -> None:
     with client.AgentClient(state) as agent:
         devices = agent.status()["devices"]
         gone = [d for d in devices if names is None or d["name"] in names]
@@ -269,4 +288,3 @@ def _down(options: argparse.Namespace) -> int:
         private_agent.stop(state)
         (state / OURS).unlink(missing_ok=True)
         print("agent and data plane stopped")
-    return 0

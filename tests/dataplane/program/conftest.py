@@ -14,7 +14,9 @@ _FOR_ALL = ("test_language", "test_statements")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.module.__name__.rpartition(".")[2] in _FOR_ALL:
         kernel = pytest.param("ebpf", marks=pytest.mark.needs_root)
-        metafunc.parametrize("target", ["dpdk", kernel], indirect=True)
+        alone = metafunc.definition.get_closest_marker("dpdk_alone") is not None
+        wanted = ["dpdk"] if alone else ["dpdk", kernel]
+        metafunc.parametrize("target", wanted, indirect=True)
 
 
 @pytest.fixture(autouse=True)

@@ -126,10 +126,9 @@ def test_a_header_made_valid_is_put_in_front() -> None:
     assert program.send(ETHERNET_BYTES, headroom=2).data == ETHERNET_BYTES + b"\xbe\xef"
 
 
+@pytest.mark.dpdk_alone  # the kernel makes room
 @pytest.mark.parametrize("headroom", [0, 1])
-def test_growth_beyond_the_headroom_is_refused(target: str, headroom: int) -> None:
-    if target == "ebpf":
-        pytest.skip("the kernel makes room")
+def test_growth_beyond_the_headroom_is_refused(headroom: int) -> None:
     program = load(
         h.program(
             (HDR,),
