@@ -28,6 +28,7 @@ _SENTENCES: Final = {
     protos.code.ALREADY_EXISTS: "another controller is primary",
     protos.code.NOT_FOUND: "no controller is primary",
 }
+FAREWELL_S: Final = 1.0  # for a client that does not read
 Seat = tuple[int, str]  # device, role
 
 
@@ -73,8 +74,9 @@ class Streams:
             if stream.ended.done():
                 raise Refusal(NOT_FOUND, "the device was removed")
             await receiver
+            await _farewell(stream, sender)
         except Refusal as refusal:
-            sender.cancel()
+            await _farewell(stream, sender)
             await context.abort(_status(refusal.code), refusal.message)
         finally:
             receiver.cancel()
@@ -243,8 +245,14 @@ def _not_primary(election: Election, given: int | None) -> str:
 
 
 async def _send_all(stream: _Stream, context: Any) -> None:
-    while True:
-        await context.write(await stream.outbox.get())
+    while (message := await stream.outbox.get()) is not None:
+        await context.write(message)
+
+
+async def _farewell(stream: _Stream, sender: asyncio.Task[None]) -> None:
+    """Send what is queued; a write cut off half-way could keep the stream's end from its client."""
+    stream.outbox.put_nowait(None)
+    await asyncio.wait((sender,), timeout=FAREWELL_S)
 
 
 def _status(code: int) -> grpc.StatusCode:

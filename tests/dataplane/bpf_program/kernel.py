@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import struct
-import tempfile
-from pathlib import Path
 from typing import Final
 
 from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.backends.ebpf import object as objects
 from p4kube_core.compiler.backends.ebpf import program as programs
 from p4kube_core.compiler.ir import program as ir
+from tests import built
 from tests.dataplane.bpf_program import libbpf
 from tests.dataplane.program import harness
 
@@ -21,11 +20,10 @@ PORTS: Final = 512
 COLLECT: Final = 5
 _SHORTEST: Final = 60  # the kernel takes no packet that ends within its Ethernet or IP header
 _PASSED: Final = 0
-_KEPT: Final = tempfile.TemporaryDirectory(prefix="p4kube-bpf-")
 
 
 def build(c: str) -> bytes:
-    of = dataclasses.replace(objects.toolchain(os.environ), cache=Path(_KEPT.name))
+    of = dataclasses.replace(objects.toolchain(os.environ), cache=built.KEPT)
     return objects.build(c, of)
 
 
