@@ -7,8 +7,12 @@ import dataclasses
 import itertools
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 
 _serial = itertools.count()
@@ -75,3 +79,30 @@ def pair() -> Iterator[tuple[Host, Host]]:
         for number in (1, 2):
             run("ip", "link", "del", f"w{number}-{tag}", check=False)
             run("ip", "netns", "del", f"p4k-{tag}-{number}", check=False)
+
+
+@contextlib.contextmanager
+def pinged(source: Host, other: Host, every_s: float = 0.002) -> Iterator[set[int]]:
+    """Ping from before to after what happens meanwhile.
+
+    Yields the numbers of the requests that nobody answered, known when the block has ended. ping
+    does not wait for the last answers: the requests of the last tenth of a second do not count.
+    """
+    lost: set[int] = set()
+    command = ["ping", "-n", "-i", str(every_s), other.ipv4]
+    with tempfile.TemporaryFile("w+") as said:
+        ping = subprocess.Popen(["ip", "netns", "exec", source.namespace, *command], stdout=said)
+        try:
+            time.sleep(0.3)
+            yield lost
+            time.sleep(0.4)
+        finally:
+            ping.send_signal(signal.SIGINT)
+            ping.wait(10)
+        said.seek(0)
+        text = said.read()
+    sent = re.search(r"(\d+) packets transmitted", text)
+    assert sent, text
+    answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", text)}
+    lost.update(set(range(1, int(sent[1]) - int(0.1 / every_s))) - answered)
+    assert answered, "no request at all was answered"

@@ -57,6 +57,7 @@ static void find_device(const json_t *kept)
 static int start(void)
 {
 	struct failure why = {0};
+	struct device *device;
 	char path[PATH_MAX];
 	const json_t *at;
 	uint8_t *text;
@@ -74,6 +75,8 @@ static int start(void)
 	json_array_foreach(json_object_get(kept, "ports"), i, at)
 		if (port_find_again(at, &why) != 0)
 			say("a port of before cannot be taken up: %s", why.message);
+	LIST_FOREACH(device, &devices, next)
+		ports_wire_again(device);
 	json_decref(kept);
 	return 0;
 }

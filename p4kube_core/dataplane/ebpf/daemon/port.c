@@ -186,10 +186,23 @@ int port_find_again(const json_t *kept, struct failure *why)
 	}
 	LIST_INSERT_HEAD(&ports, port, next);
 	device = device_id ? device_find(device_id) : NULL;
-	if (device && wire_on(port, device, (uint16_t)p4_port, why) != 0)
-		return -1;
+	port->device = device;
+	port->p4_port = (uint16_t)p4_port;
 	port->qdisc_made = made;
 	return 0;
+}
+
+void ports_wire_again(struct device *device)
+{
+	struct failure why = {0};
+	struct port *port;
+
+	if (ports_move(device, device, &why) == 0)
+		return;
+	say("device %" PRIu64 " keeps the programs of before on its wires: %s", device->id, why.message);
+	LIST_FOREACH(port, &ports, next)
+		if (port->device == device)
+			port->device = NULL;
 }
 
 /* One of the kernel's counts of an interface. */

@@ -51,7 +51,10 @@ int port_remove(struct port *port, struct failure *why);
 json_t *port_describe(struct port *port);
 /* A port as port_add takes it, and what a later process must know. */
 json_t *port_keep(const struct port *port);
+/* Not attached yet: a copy whose ways out are not all known would drop packets. ports_wire_again() follows. */
 int port_find_again(const json_t *kept, struct failure *why);
+/* Attach the ports that were found again, each in one step in place of what a former process attached. */
+void ports_wire_again(struct device *device);
 
 /* Wire to a device, or to none (NULL). */
 int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why);
