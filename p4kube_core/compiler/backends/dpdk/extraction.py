@@ -97,27 +97,27 @@ def _lookahead(writer: Writer, of: st.Lookahead) -> None:
             load = writer.unit.function("load", to.name)
             writer.guarded(spot, f"{load}(&{{}}, cursor.at);")
         case types.Struct() | types.Stack():
-            _peek(writer, of.target, 0)
+            peek(writer, of.target, 0, "cursor.at")
         case _:
             raise errors.InvariantViolated(f"a lookahead of {to}")
 
 
-def _peek(writer: Writer, target: ex.Place, offset: int) -> int:
-    """Read from that many bits behind the cursor; returns the offset of what follows."""
+def peek(writer: Writer, target: ex.Place, offset: int, at: str) -> int:
+    """Read from that many bits behind `at`, C for a pointer; returns the offset of what follows."""
     of = target.type
     match of:
         case types.Struct() | types.Header():
             if isinstance(of, types.Header):
                 writer.guarded(writer.unit.printer.spot(target), "{}.valid = true;")
             for m in of.members:
-                offset = _peek(writer, ex.Member(m.type, target, m.name), offset)
+                offset = peek(writer, ex.Member(m.type, target, m.name), offset, at)
             return offset
         case types.Stack():
             for i in range(of.size):
                 element = ex.Index(of.element, target, ex.Const(types.Bits(32), i))
-                offset = _peek(writer, element, offset)
+                offset = peek(writer, element, offset, at)
             return offset
         case _:
-            text = wire.load_leaf(expressions.scalar(of), offset, "cursor.at")
+            text = wire.load_leaf(expressions.scalar(of), offset, at)
             writer.store(target, text)
             return offset + types.width_bits(of)

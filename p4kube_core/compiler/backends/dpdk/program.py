@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from p4kube_core.compiler.backends import values, walk
+from p4kube_core.compiler.backends import walk
 from p4kube_core.compiler.backends.dpdk import (
     deparser,
     descriptors,
@@ -45,7 +45,7 @@ def write(of: unit.Unit) -> str:
     _packet(of)
     _process(of)
     descriptors.write(of)
-    _readers(of, before_readers)
+    wire.write_readers(of, before_readers)
     return of.code.text()
 
 
@@ -126,26 +126,6 @@ def _wire(of: unit.Unit) -> None:
         wire.load_function(of, header)
     for header in stored.values():
         wire.store_function(of, header)
-
-
-def _readers(of: unit.Unit, mark: int) -> None:
-    """The functions that read single numbers from the packet, where something calls them."""
-    text = of.code.text()
-    written: set[str] = set()
-    for steady in of.printer.steady.values():
-        name = steady.reader
-        if name in written or f"{name}(" not in text:
-            continue
-        written.add(name)
-        value = wire.load_leaf(steady.type, steady.source.offset_bits, "at")
-        of.code.insert(
-            mark,
-            "",
-            f"P4K_INLINE {values.c_type(steady.type)} {name}(const uint8_t *at)",
-            "{",
-            f"\treturn {value};",
-            "}",
-        )
 
 
 def _control(of: unit.Unit, control: ir.Control) -> None:

@@ -210,3 +210,23 @@ def store_groups(unit: Unit, found: Sequence[Group]) -> None:
             word = joined.word(group.leaves, start * 8, taken * 8)
             code.line(f"p4k_store({address}, {taken}, {word.c});")
             start, size = start + taken, size - taken
+
+
+def write_readers(of: Unit, mark: int) -> None:
+    """The functions that read single numbers from the packet, where something calls them."""
+    text = of.code.text()
+    written: set[str] = set()
+    for steady in of.printer.steady.values():
+        name = steady.reader
+        if name in written or f"{name}(" not in text:
+            continue
+        written.add(name)
+        value = load_leaf(steady.type, steady.source.offset_bits, "at")
+        of.code.insert(
+            mark,
+            "",
+            f"P4K_INLINE {values.c_type(steady.type)} {name}(const uint8_t *at)",
+            "{",
+            f"\treturn {value};",
+            "}",
+        )

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import expressions, varbits, walk
-from p4kube_core.compiler.backends.dpdk import wire
+from p4kube_core.compiler.backends import varbits, walk
+from p4kube_core.compiler.backends.dpdk import extraction, wire
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
@@ -155,26 +155,6 @@ def _lookahead(writer: Writer, of: st.Lookahead) -> None:
             load = writer.unit.function("load", to.name)
             writer.guarded(spot, f"{load}(&{{}}, {HERE});")
         case types.Struct() | types.Stack():
-            _peek(writer, of.target, 0)
+            extraction.peek(writer, of.target, 0, HERE)
         case _:
             raise errors.InvariantViolated(f"a lookahead of {to}")
-
-
-def _peek(writer: Writer, target: ex.Place, offset: int) -> int:
-    """Read from that many bits behind the cursor; returns the offset of what follows."""
-    of = target.type
-    match of:
-        case types.Struct() | types.Header():
-            if isinstance(of, types.Header):
-                writer.guarded(writer.unit.printer.spot(target), "{}.valid = true;")
-            for m in of.members:
-                offset = _peek(writer, ex.Member(m.type, target, m.name), offset)
-            return offset
-        case types.Stack():
-            for i in range(of.size):
-                element = ex.Index(of.element, target, ex.Const(types.Bits(32), i))
-                offset = _peek(writer, element, offset)
-            return offset
-        case _:
-            writer.store(target, wire.load_leaf(expressions.scalar(of), offset, HERE))
-            return offset + types.width_bits(of)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from p4kube_core.compiler.backends import values, varbits, walk
+from p4kube_core.compiler.backends import varbits, walk
 from p4kube_core.compiler.backends.dpdk import statements, unit, wire
 from p4kube_core.compiler.backends.ebpf import deparser, dialect, maps, parser, tables, window
 from p4kube_core.compiler.ir import program as ir
@@ -54,7 +54,7 @@ def write(of: unit.Unit) -> str:
     if deparser.is_needed(of):
         deparser.write(of)
     _main(of)
-    _readers(of, before_readers)
+    wire.write_readers(of, before_readers)
     if _WIDE_DIVISION.search(of.code.text()):
         of.code.insert(before_runtime, "#define P4K_WIDE_DIVISION")
     return of.code.text()
@@ -168,26 +168,6 @@ def _wire(of: unit.Unit) -> None:
         wire.load_function(of, header)
     for header in stored.values():
         wire.store_function(of, header)
-
-
-def _readers(of: unit.Unit, mark: int) -> None:
-    """The functions that read single numbers from the packet, where something calls them."""
-    text = of.code.text()
-    written: set[str] = set()
-    for steady in of.printer.steady.values():
-        name = steady.reader
-        if name in written or f"{name}(" not in text:
-            continue
-        written.add(name)
-        value = wire.load_leaf(steady.type, steady.source.offset_bits, "at")
-        of.code.insert(
-            mark,
-            "",
-            f"P4K_INLINE {values.c_type(steady.type)} {name}(const uint8_t *at)",
-            "{",
-            f"\treturn {value};",
-            "}",
-        )
 
 
 def _control(of: unit.Unit, control: ir.Control) -> None:
