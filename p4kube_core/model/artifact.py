@@ -92,6 +92,7 @@ class Table:
     default_only: tuple[int, ...]
     const_default: bool
     table_only: tuple[int, ...] = ()
+    direct_meter: int | None = None  # index of a meter
     default: bytes = b""  # hexadecimal in JSON: u16 action index and its data
     entries: tuple[bytes, ...] = ()  # hexadecimal in JSON: the records the program starts with
 
@@ -105,6 +106,71 @@ class Counter:
     unit: str  # packets, bytes, both
     size: int
     table: int | None  # index of the table that a direct counter belongs to
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Two rates, three colours (RFC 2698), without looking at a colour that a packet brings."""
+
+    index: int
+    id: int
+    name: str
+    unit: str  # packets, bytes
+    size: int  # cells; of a direct meter the table's size
+    table: int | None  # index of the table that a direct meter belongs to
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Register:
+    index: int
+    id: int
+    name: str
+    width: int  # bits of a cell, at most 64
+    size: int  # cells
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DigestField:
+    """A scalar of what a digest sends, in the order of P4Info's type; right-aligned."""
+
+    name: str
+    width: int  # bits
+    offset: int  # bytes from the start of the digest's data
+    bytes: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Digest:
+    index: int
+    id: int
+    name: str
+    data_bytes: int
+    fields: tuple[DigestField, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class HeaderField:
+    """A metadata field of a controller header; `id` is 0 for padding."""
+
+    id: int
+    name: str
+    width: int  # bits
+    offset: int  # bits from the header's start
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ControllerHeader:
+    """What stands in front of a packet on its way to or from a controller."""
+
+    name: str  # packet_in, packet_out
+    bytes: int
+    fields: tuple[HeaderField, ...]
 
 
 @final
@@ -124,6 +190,10 @@ class Manifest:
     counters: tuple[Counter, ...]
     drops: tuple[str, ...]
     state_bytes: int
+    meters: tuple[Meter, ...] = ()
+    registers: tuple[Register, ...] = ()
+    digests: tuple[Digest, ...] = ()
+    controller_headers: tuple[ControllerHeader, ...] = ()
 
 
 @final
@@ -226,6 +296,9 @@ def _check_indices(manifest: Manifest) -> None:
         "tables": [table.index for table in manifest.tables],
         "actions": [action.index for action in manifest.actions],
         "counters": [counter.index for counter in manifest.counters],
+        "meters": [meter.index for meter in manifest.meters],
+        "registers": [register.index for register in manifest.registers],
+        "digests": [digest.index for digest in manifest.digests],
     }
     for group, indices in groups.items():
         for position, index in enumerate(indices):
@@ -235,9 +308,15 @@ def _check_indices(manifest: Manifest) -> None:
                 )
     for table in manifest.tables:
         wrong = [i for i in table.actions if not 0 <= i < len(manifest.actions)]
-        counter = table.direct_counter
-        if wrong or (counter is not None and not 0 <= counter < len(manifest.counters)):
-            raise InvalidArtifact(f"table {table.name} refers to an action or counter that is not")
+        counter, meter = table.direct_counter, table.direct_meter
+        if (
+            wrong
+            or (counter is not None and not 0 <= counter < len(manifest.counters))
+            or (meter is not None and not 0 <= meter < len(manifest.meters))
+        ):
+            raise InvalidArtifact(
+                f"table {table.name} refers to an action, counter or meter that is not"
+            )
 
 
 @cache
