@@ -57,6 +57,11 @@ struct p4k_action_spec {
 	uint16_t data_bytes;
 };
 
+/* A range field of a ternary table: its place in a record's key holds the low end, in the mask the high end. */
+struct p4k_range_spec {
+	uint16_t offset, bytes; /* within the packed key */
+};
+
 struct p4k_table_spec {
 	const char *name; /* as in P4Info */
 	enum p4k_kind kind;
@@ -67,6 +72,8 @@ struct p4k_table_spec {
 	const uint8_t *default_data;	/* data_bytes of the table, padded with zeros; NULL if that is 0 */
 	uint32_t n_const_entries;
 	const uint8_t *const_entries;	/* records as in docs/seams.md, 2 */
+	uint16_t n_ranges;
+	const struct p4k_range_spec *ranges; /* in rising order of offset */
 };
 
 struct p4k_counter_spec {
