@@ -135,7 +135,7 @@ class FakeDataplane:
     def op_hello(self, request: Any, blob: bytes) -> Any:
         return {
             "version": "fake",
-            "abi": 2,
+            "abi": 3,
             "pid": os.getpid(),
             "workers": 0,
             "hugepages": False,

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define P4K_ABI 2
+#define P4K_ABI 3
 #define P4K_BURST 32
 
 /* Values of p4k_packet.egress_port past the P4 port numbers. */
@@ -34,7 +34,9 @@ struct p4k_cell { /* one index of a counter; one writer (its worker), summed by 
 	uint64_t bytes;
 };
 
-struct p4k_table; /* p4k_table.h */
+struct p4k_table;	/* p4k_table.h */
+struct p4k_meter_cell; /* p4k_meter.h */
+struct p4k_ring;	/* p4k_ring.h */
 
 /* What one worker needs to run one device. Built by the control thread; the pointed-to cells are the worker's. */
 struct p4k_context {
@@ -48,6 +50,15 @@ struct p4k_context {
 	 * write of one packet another worker's packet may come between.
 	 */
 	void *const *registers;
+	/*
+	 * By meter index; of a direct meter the cell is its entry's slot, size for the default entry. All workers of a
+	 * device and control: rw, as p4k_meter.h says.
+	 */
+	struct p4k_meter_cell *const *meters;
+	/* Where digests go. This worker is its only producer, control its consumer. NULL: nowhere. */
+	struct p4k_ring *events;
+	uint32_t device;	/* what the device's events are told apart by */
+	uint64_t *lost_events; /* the device's that found no room in this ring; worker: rw, control: ro */
 };
 
 enum p4k_kind { P4K_EXACT, P4K_LPM, P4K_TERNARY };
@@ -82,6 +93,18 @@ struct p4k_counter_spec {
 	int32_t table; /* direct counter of this table; -1: indirect */
 };
 
+struct p4k_meter_spec {
+	const char *name;
+	bool counts_bytes; /* else packets */
+	uint32_t size;
+	int32_t table; /* direct meter of this table; -1: indirect */
+};
+
+struct p4k_digest_spec {
+	const char *name;
+	uint32_t data_bytes; /* the fields as the manifest places them */
+};
+
 struct p4k_register_spec {
 	const char *name;
 	uint32_t width_bits; /* 1 to 128 */
@@ -111,6 +134,9 @@ struct p4k_program {
 	void (*process)(const struct p4k_context *context, struct p4k_packet *packets, unsigned int n);
 	uint16_t n_registers;
 	const struct p4k_register_spec *registers;
+	uint16_t n_meters, n_digests;
+	const struct p4k_meter_spec *meters;
+	const struct p4k_digest_spec *digests;
 };
 
 #endif
