@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from p4kube_core import errors
 from p4kube_core.compiler.ir import program as ir
@@ -69,6 +69,12 @@ class TableLayout:
     def key_words(self) -> int:
         return (self.key_bytes + 7) // 8
 
+    @property
+    def ranges(self) -> tuple[Field, ...]:
+        """The fields that are matched by range: low end in the key, high end in the mask."""
+        keys = self.table.keys
+        return tuple(f for f in self.fields if keys[f.index].kind is ir.MatchKind.RANGE)
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -103,10 +109,15 @@ def lay_out(program: ir.Program) -> Layout:
     return Layout(actions, tables, program.counters)
 
 
+_WITH_PRIORITY: Final = frozenset({ir.MatchKind.TERNARY, ir.MatchKind.RANGE, ir.MatchKind.OPTIONAL})
+
+
 def kind_of(table: ir.Table) -> TableKind:
-    """Lpm: one key is lpm, the rest exact; ternary: any key is; exact also without keys."""
+    """Lpm: one key is lpm, the rest exact; ternary: any key is ternary, range or optional; exact
+    also without keys.
+    """
     kinds = [key.kind for key in table.keys]
-    if ir.MatchKind.TERNARY in kinds:
+    if not _WITH_PRIORITY.isdisjoint(kinds):
         return TableKind.TERNARY
     return TableKind.LPM if ir.MatchKind.LPM in kinds else TableKind.EXACT
 
@@ -174,7 +185,13 @@ def action_data(action: ActionLayout, call: ir.ActionCall) -> bytes:
 
 def record(layout: TableLayout, action: ActionLayout, entry: ir.Entry) -> bytes:
     """One entry as the data plane takes it."""
-    matches = [_match(entry.keysets[f.index], f.width_bits) for f in layout.fields]
+    kinds = [layout.table.keys[f.index].kind for f in layout.fields]
+    matches = [
+        _range(entry.keysets[f.index], f.width_bits)
+        if kind is ir.MatchKind.RANGE
+        else _match(entry.keysets[f.index], f.width_bits)
+        for f, kind in zip(layout.fields, kinds, strict=True)
+    ]
     key = b"".join(
         _packed(v, f.width_bits) for (v, _), f in zip(matches, layout.fields, strict=True)
     )
@@ -207,4 +224,17 @@ def _match(keyset: ir.Keyset, width: int) -> tuple[int, int]:
         case ir.Masked():
             return keyset.value & every, keyset.mask & every
         case ir.Between():
-            raise errors.InvariantViolated("a range reached the packing of entries")
+            raise errors.InvariantViolated("a range for a key that is not one")
+
+
+def _range(keyset: ir.Keyset, width: int) -> tuple[int, int]:
+    """Low and high end of a keyset, both included."""
+    match keyset:
+        case ir.AnyValue():
+            return 0, (1 << width) - 1
+        case ir.Exactly():
+            return keyset.value, keyset.value
+        case ir.Between():
+            return keyset.low, keyset.high
+        case ir.Masked():
+            raise errors.InvariantViolated("a mask for a key that is a range")

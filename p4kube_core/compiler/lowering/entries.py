@@ -44,6 +44,8 @@ def _keyset(f: Frame, node: ast.Expression, key: ir.Key) -> ir.Keyset:
     if found is None:
         message = "a key of an entry wants a value known when the program is compiled"
         raise refusal.Refused(refusal.NOT_KNOWN, message, node.span)
+    if isinstance(found, ir.Between) and found.low > found.high:
+        raise refusal.not_yet(f"an entry for no value ({found.low}..{found.high})", node.span)
     return found
 
 

@@ -100,6 +100,40 @@ def test_a_ternary_record() -> None:
     assert records(of) == [bytes.fromhex(wanted)]
 
 
+def test_a_range_has_its_ends_in_key_and_mask() -> None:
+    call = ir.ActionCall("NoAction", ())
+    of = laid_out(
+        key(X, ir.MatchKind.EXACT),
+        key(Y, ir.MatchKind.RANGE),
+        entries=(
+            entry(ir.Exactly(1), ir.Between(5, 0xABCDE), call=call, priority=3),
+            entry(ir.Exactly(2), ir.Exactly(7), call=call, priority=2),
+            entry(ir.Exactly(3), ir.AnyValue(), call=call, priority=1),
+        ),
+    )
+    (table,) = of.tables
+    assert table.kind is layout.TableKind.TERNARY
+    assert [(f.name, f.offset_bytes) for f in table.ranges] == [("y", 2)]
+    assert records(of) == [
+        bytes.fromhex("0001 000005 01ff 0abcde 00000003 0000") + bytes(8),
+        bytes.fromhex("0002 000007 01ff 000007 00000002 0000") + bytes(8),
+        bytes.fromhex("0003 000000 01ff 0fffff 00000001 0000") + bytes(8),
+    ]
+
+
+def test_an_optional_field_has_all_of_its_mask_or_nothing() -> None:
+    call = ir.ActionCall("NoAction", ())
+    of = laid_out(
+        key(X, ir.MatchKind.OPTIONAL),
+        key(Z, ir.MatchKind.OPTIONAL),
+        entries=(entry(ir.Exactly(0x101), ir.AnyValue(), call=call, priority=4),),
+    )
+    (table,) = of.tables
+    assert table.kind is layout.TableKind.TERNARY
+    assert table.ranges == ()
+    assert records(of) == [bytes.fromhex("0101 00 01ff 00 00000004 0000") + bytes(8)]
+
+
 def test_default_data_is_padded_to_the_tables() -> None:
     table = laid_out(key(X, ir.MatchKind.EXACT)).tables[0]
     assert (table.default_action, table.default_data) == (0, bytes(8))

@@ -19,12 +19,13 @@ TEXT_VARIABLE = ir.Variable("text", TEXT, h.SPAN)
 ODD = types.Header("odd_t", (types.Member("half", types.Bits(4)),))
 ODD_VARIABLE = ir.Variable("odd", ODD, h.SPAN)
 X = ir.Variable("x", types.Bits(32), h.SPAN)
+SIGNED = ir.Variable("x", types.Bits(32, signed=True), h.SPAN)
 
 
-def table(*kinds: ir.MatchKind, size: int = 1) -> ir.Table:
+def table(*kinds: ir.MatchKind, size: int = 1, of: ir.Variable = X) -> ir.Table:
     return ir.Table(
         name="t",
-        keys=tuple(ir.Key(h.path(X), kind, f"x{i}", h.SPAN) for i, kind in enumerate(kinds)),
+        keys=tuple(ir.Key(h.path(of), kind, f"x{i}", h.SPAN) for i, kind in enumerate(kinds)),
         actions=(),
         default_action=ir.ActionCall("NoAction", ()),
         const_default=False,
@@ -51,7 +52,7 @@ digested = (
     [
         ("P4K0502", h.program((WIDE,), (START,))),
         ("P4K0508", h.program((TEXT_VARIABLE,), (START,), digested)),
-        ("P4K0504", h.program((X,), (START,), tables=(table(ir.MatchKind.RANGE),))),
+        ("P4K0504", h.program((SIGNED,), (START,), tables=(table(ir.MatchKind.RANGE, of=SIGNED),))),
         (
             "P4K0505",
             h.program((X,), (START,), tables=(table(ir.MatchKind.LPM, ir.MatchKind.LPM),)),

@@ -86,6 +86,8 @@ def _tables(unit: Unit) -> None:
         entries = records(unit, of)
         _array(unit, "const uint8_t", f"default_{of.index}", _bytes(of.default_data))
         _array(unit, "const uint8_t", f"entries_{of.index}", _bytes(b"".join(entries)))
+        ranges = [f"{{ {f.offset_bytes}, {f.size_bytes} }}," for f in of.ranges]
+        _array(unit, "const struct p4k_range_spec", f"ranges_{of.index}", ranges)
         lines += [
             "{",
             f"\t.name = {_text(of.table.name)},",
@@ -97,9 +99,16 @@ def _tables(unit: Unit) -> None:
             f"\t.default_data = {f'default_{of.index}' if of.default_data else 'NULL'},",
             f"\t.n_const_entries = {len(entries)},",
             f"\t.const_entries = {f'entries_{of.index}' if entries else 'NULL'},",
+            *_ranges(of),
             "},",
         ]
     _array(unit, "const struct p4k_table_spec", "tables", lines)
+
+
+def _ranges(of: layout.TableLayout) -> list[str]:
+    if not of.ranges:
+        return []
+    return [f"\t.n_ranges = {len(of.ranges)},", f"\t.ranges = ranges_{of.index},"]
 
 
 def _counters(unit: Unit) -> None:

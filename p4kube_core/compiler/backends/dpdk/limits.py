@@ -19,8 +19,6 @@ MOST_ENTRIES: Final = 1 << 26
 MOST_COUNTER_CELLS: Final = 1 << 26
 MOST_REGISTER_CELLS: Final = 1 << 26
 
-_MATCHES: Final = (ir.MatchKind.EXACT, ir.MatchKind.LPM, ir.MatchKind.TERNARY)
-
 
 def check(program: ir.Program) -> None:
     """Refuse what cannot be generated.
@@ -93,11 +91,10 @@ def _check_bound(
 
 def _check_table(found: Diagnostics, table: ir.Table) -> None:
     for key in table.keys:
-        if key.kind not in _MATCHES:
+        of = key.expression.type
+        if key.kind is ir.MatchKind.RANGE and isinstance(of, types.Bits) and of.signed:
             found.error(
-                "P4K0504",
-                f"target dpdk matches exact, lpm and ternary, found {key.kind} in {table.name}",
-                key.span,
+                "P4K0504", f"target dpdk takes no range of {of} ({key.control_name})", key.span
             )
     lpm = [key for key in table.keys if key.kind is ir.MatchKind.LPM]
     if len(lpm) > 1 and layout.kind_of(table) is layout.TableKind.LPM:

@@ -25,8 +25,6 @@ MOST_VARBIT_BITS: Final = 1024
 MOST_EMITTED_BYTES: Final = 2048
 MOST_STATES: Final = 256
 
-_MATCHES: Final = (ir.MatchKind.EXACT, ir.MatchKind.LPM, ir.MatchKind.TERNARY)
-
 
 def check(program: ir.Program) -> None:
     """Refuse what cannot be generated, or what the kernel would not take.
@@ -133,11 +131,10 @@ def _check_bound(
 
 def _check_table(found: Diagnostics, table: ir.Table) -> None:
     for key in table.keys:
-        if key.kind not in _MATCHES:
+        of = key.expression.type
+        if key.kind is ir.MatchKind.RANGE and isinstance(of, types.Bits) and of.signed:
             found.error(
-                "P4K0504",
-                f"target ebpf matches exact, lpm and ternary, found {key.kind} in {table.name}",
-                key.span,
+                "P4K0504", f"target ebpf takes no range of {of} ({key.control_name})", key.span
             )
     kind = layout.kind_of(table)
     lpm = [key for key in table.keys if key.kind is ir.MatchKind.LPM]
