@@ -24,8 +24,8 @@ PACKAGES := gcc make pkg-config libc6-dev libdpdk-dev libjansson-dev libpcap-dev
 	clang llvm libbpf-dev libelf-dev zlib1g-dev \
 	iproute2 ethtool iperf3 iputils-ping procps git ca-certificates
 
-# What only the tests use: a guest on a vhost-user port.
-TEST_PACKAGES := qemu-system-x86
+# What only tests and benchmarks use: a guest on a vhost-user port; what functions are compared with.
+TEST_PACKAGES := qemu-system-x86 nftables
 
 TESTS ?= tests
 JOBS ?= 2

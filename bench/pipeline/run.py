@@ -30,6 +30,7 @@ FLAGS: Final = ("-std=gnu11", "-O3", "-Wall", "-Wextra", "-Werror", "-DALLOW_EXP
 OURS: Final = "p4kube"
 PACKETS_ONLY: Final = "packets"
 TIMEOUT_S: Final = 120.0
+OPTIONS: Final = frozenset({"rounds", "json"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,15 +58,16 @@ def settings_from(environ: dict[str, str]) -> Settings:
     )
 
 
-def run(json_file: Path | None) -> int:
+def run(options: argparse.Namespace) -> int:
     """Build, measure, print the table; for `p4kube bench`.
 
-    Args:
-        json_file: where the figures of every round go.
     Returns:
         The exit status.
     """
-    measure(settings_from(dict(os.environ)), json_file)
+    settings = settings_from(dict(os.environ))
+    if options.rounds is not None:
+        settings = dataclasses.replace(settings, rounds=options.rounds)
+    measure(settings, options.json)
     return 0
 
 

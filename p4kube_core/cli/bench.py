@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
-import importlib.util
+import importlib
+import sys
 from pathlib import Path
 from typing import Final
 
 from p4kube_core import errors
 
 BENCHES: Final = Path(__file__).parent.parent.parent / "bench"
+COUNTS: Final = ("rounds", "seconds")
+FILES: Final = ("json", "plot")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,16 +30,16 @@ def run(options: argparse.Namespace) -> int:
         near = difflib.get_close_matches(options.name, found, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise errors.UserError(f"no benchmark {options.name!r} ({', '.join(found)}){hint}")
-    if options.json is not None and not options.json.absolute().parent.is_dir():
-        raise errors.UserError(f"no such directory: {options.json.absolute().parent}")
-    spec = importlib.util.spec_from_file_location(
-        f"p4kube_bench_{options.name}", found[options.name]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    status: int = module.run(options.json)
+    for name in FILES:
+        path = getattr(options, name)
+        if path is not None and not path.absolute().parent.is_dir():
+            raise errors.UserError(f"no such directory: {path.absolute().parent}")
+    sys.path.insert(0, str(BENCHES.parent))  # what benchmarks share is a package of the checkout's
+    module = importlib.import_module(f"bench.{options.name}.run")
+    for name in (*COUNTS, *FILES):
+        if getattr(options, name) is not None and name not in module.OPTIONS:
+            raise errors.UserError(f"the benchmark {options.name!r} has no use for --{name}")
+    status: int = module.run(options)
     return status
 
 

@@ -243,6 +243,9 @@ def _add_bench(commands: Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "bench", "measure, beside what others use")
     command.add_argument("name", metavar="NAME", nargs="?", help="one benchmark (default: list)")
     command.add_argument("--json", metavar="FILE", type=Path, help="write the figures here too")
+    command.add_argument("--plot", metavar="FILE", type=Path, help="draw them here, as SVG")
+    command.add_argument("--rounds", metavar="N", type=_count, help="how often each is measured")
+    command.add_argument("--seconds", metavar="N", type=_count, help="how long each, in a round")
 
 
 def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:

@@ -1,0 +1,195 @@
+"""What a benchmark has measured, a value each round; as table, JSON and picture."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, final
+
+Rounds = dict[str, list[float]]
+"""Of one measure: for each candidate a value each round."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Measure:
+    name: str
+    unit: str
+    digits: int = 1
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What ours shall be beside a peer, within a round; the median over rounds counts."""
+
+    measure: Measure
+    ours: str
+    peer: str
+    least: float | None = None  # of ours over the peer's; or
+    most: float | None = None
+
+    def ratio(self, rounds: Rounds) -> float:
+        return _ratio(rounds[self.ours], rounds[self.peer])
+
+    def met(self, rounds: Rounds) -> bool:
+        ratio = self.ratio(rounds)
+        return (self.least is None or ratio >= self.least) and (
+            self.most is None or ratio <= self.most
+        )
+
+    @property
+    def wanted(self) -> str:
+        return f"at least {self.least}" if self.least is not None else f"at most {self.most}"
+
+
+@final
+@dataclass(slots=True)
+class Figures:
+    """Filled round by round."""
+
+    measures: Sequence[Measure]
+    candidates: Sequence[str]
+    goals: Sequence[Goal] = ()
+    rounds: dict[str, Rounds] = field(default_factory=dict)
+
+    def add(self, measure: Measure, candidate: str, value: float) -> None:
+        self.rounds.setdefault(measure.name, {}).setdefault(candidate, []).append(value)
+
+    def table(self) -> str:
+        """Median and quartiles of each; its ratio to the first candidate, within a round."""
+        width = max(map(len, self.candidates))
+        lines = []
+        for measure in self.measures:
+            rounds = self.rounds[measure.name]
+            title = f"{measure.name}, {measure.unit}"
+            over = f"over {self.candidates[0]}"
+            lines.append(f"{title:{width + 2}} {'median':>9} {'quartiles':>17} {over:>{width + 6}}")
+            for candidate in self.candidates:
+                low, middle, high = quartiles(rounds[candidate])
+                spread = f"{low:.{measure.digits}f}-{high:.{measure.digits}f}"
+                ratio = _ratio(rounds[candidate], rounds[self.candidates[0]])
+                lines.append(
+                    f"  {candidate:{width}} {middle:9.{measure.digits}f} {spread:>17} "
+                    f"{ratio:{width + 6}.2f}"
+                )
+            lines.append("")
+        for goal in self.goals:
+            rounds = self.rounds[goal.measure.name]
+            lines.append(
+                f"{goal.measure.name}: {goal.ours} over {goal.peer}: {goal.ratio(rounds):.2f}, "
+                f"wanted {goal.wanted}: {'met' if goal.met(rounds) else 'MISSED'}"
+            )
+        return "\n".join(lines).rstrip()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "machine": machine(),
+            "measures": {
+                m.name: {"unit": m.unit, "rounds": self.rounds[m.name]} for m in self.measures
+            },
+            "goals": [
+                {
+                    "measure": goal.measure.name,
+                    "ours": goal.ours,
+                    "peer": goal.peer,
+                    "ratio": goal.ratio(self.rounds[goal.measure.name]),
+                    "wanted": goal.wanted,
+                    "met": goal.met(self.rounds[goal.measure.name]),
+                }
+                for goal in self.goals
+            ],
+        }
+
+    def write(self, json_file: Path | None, plot_file: Path | None) -> None:
+        """Write the figures of every round, and the picture, where they were asked for."""
+        if json_file is not None:
+            json_file.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+        if plot_file is not None:
+            plot_file.write_text(self.picture(), encoding="utf-8")
+
+    def picture(self) -> str:
+        """A bar each candidate and measure, with its quartiles as a line; SVG."""
+        return _svg(self.measures, self.candidates, self.rounds)
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    if len(values) < 2:
+        return values[0], values[0], values[0]
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, middle, high
+
+
+def percentile(values: Iterable[float], percent: float) -> float:
+    """The least value that so many percent do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on."""
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "processor": f"{len(os.sched_getaffinity(0))} x {(models or [platform.machine()])[0]}",
+        "kernel": platform.release(),
+    }
+
+
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    return statistics.median(o / t for o, t in zip(ours, theirs, strict=True))
+
+
+# --- The picture.
+
+_BAR: Final = 18
+_LABELS: Final = 190
+_LENGTH: Final = 420
+_COLOURS: Final = ("#888888", "#2f6db5", "#5aa1e0", "#c0603a", "#d99a78", "#6a9a55")
+
+
+def _svg(
+    measures: Sequence[Measure], candidates: Sequence[str], figures: Mapping[str, Rounds]
+) -> str:
+    parts = []
+    top = 10.0
+    for measure in measures:
+        rounds = figures[measure.name]
+        shown = {name: quartiles(rounds[name]) for name in candidates}
+        scale = _LENGTH / (max(high for _, _, high in shown.values()) or 1)
+        top += 20
+        parts.append(f'<text x="0" y="{top}" class="title">{_text(measure)}</text>')
+        for name, colour in zip(candidates, itertools.cycle(_COLOURS), strict=False):
+            low, middle, high = shown[name]
+            top += _BAR + 4
+            line = top - _BAR / 2
+            bar = f'x="{_LABELS}" y="{top - _BAR}" width="{middle * scale:.1f}" height="{_BAR}"'
+            spread = f"M{_LABELS + low * scale:.1f} {line}H{_LABELS + high * scale:.1f}"
+            value = f"{middle:.{measure.digits}f}"
+            parts += [
+                f'<text x="0" y="{top - 5}">{html.escape(name)}</text>',
+                f'<rect {bar} fill="{colour}"/>',
+                f'<path d="{spread}" stroke="black" stroke-width="2"/>',
+                f'<text x="{_LABELS + _LENGTH + 8}" y="{top - 5}">{value}</text>',
+            ]
+        top += 12
+    width = _LABELS + _LENGTH + 70
+    style = "text{font:12px sans-serif}.title{font-weight:bold}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{top + 10:.0f}">\n'
+        f"<style>{style}</style>\n" + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+def _text(measure: Measure) -> str:
+    return html.escape(f"{measure.name}, {measure.unit}")

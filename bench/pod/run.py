@@ -1,0 +1,120 @@
+"""A firewall of 1,000 rules between two pods, beside no function and nftables in a container.
+
+TCP by iperf3, small datagrams by iperf3, round trips by ping. The rules are matched late
+(rules.py), what is between the pods says sites.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Final
+
+from bench import figures
+from bench.pod import rules, sites, traffic
+from p4kube_core import errors
+from p4kube_core.agent import settings
+from p4kube_core.cli import machine
+
+ROUTING: Final = "host routing"
+ATTACHED: Final = "p4kube on the pod"
+WIRE: Final = "p4kube as wire"
+NFTABLES: Final = "nftables container"
+SETS: Final = "nftables, sets"
+
+RULES: Final = 1000
+PINGS_A_SECOND: Final = round(1 / traffic.PING_INTERVAL_S)
+
+TCP: Final = figures.Measure("TCP", "Gbit/s", 2)
+UDP: Final = figures.Measure("UDP of 64 bytes", "1000 packets/s", 0)
+P50: Final = figures.Measure("ping, p50", "us", 1)
+P99: Final = figures.Measure("ping, p99", "us", 1)
+
+GOALS: Final = tuple(
+    goal
+    for ours in (ATTACHED, WIRE)
+    for goal in (
+        figures.Goal(TCP, ours, ROUTING, least=1.0),
+        figures.Goal(P99, ours, NFTABLES, most=0.5),
+    )
+)
+OPTIONS: Final = frozenset({"rounds", "seconds", "json", "plot"})
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build all, see that they filter alike, measure in turn, print.
+
+    Returns:
+        The exit status.
+    """
+    rounds: int = options.rounds or 9
+    seconds: int = options.seconds or 1
+    require_tools()
+    with ExitStack() as stack:
+        places = {}
+        for number, (name, between) in enumerate(candidates().items()):
+            print(f"building: {name}", flush=True)
+            places[name] = stack.enter_context(sites.site(str(number), between))
+            check(name, places[name])
+            stack.enter_context(traffic.served(places[name].server))
+        print(f"measuring {rounds} rounds, {seconds} s each", flush=True)
+        measured = measure(places, rounds, seconds)
+    print(f"\n{measured.table()}\n\n{', '.join(figures.machine().values())}")
+    measured.write(options.json, options.plot)
+    return 0
+
+
+def require_tools() -> None:
+    """See that what is measured, and measured with, is here.
+
+    Raises:
+        errors.MachineError: it is not.
+    """
+    machine.require_dataplane(settings.program_of("ebpf"))
+    for tool, package in (("nft", "nftables"), ("iperf3", "iperf3"), ("ping", "iputils-ping")):
+        if shutil.which(tool) is None:
+            raise errors.MachineError(
+                f"want the program {tool!r}, found none: apt-get install {package}"
+            )
+
+
+def candidates() -> Mapping[str, sites.Between]:
+    wanted = rules.rules(RULES, sites.CLIENT, sites.SERVER, traffic.DENIED_PORT)
+    return {
+        ROUTING: sites.routing,
+        ATTACHED: sites.attached(wanted),
+        WIRE: sites.wire(wanted),
+        NFTABLES: sites.container(rules.nftables(wanted)),
+        SETS: sites.container(rules.nftables_sets(wanted)),
+    }
+
+
+def check(name: str, place: sites.Site) -> None:
+    """See that TCP to the denied port does not get through, and all else does.
+
+    Raises:
+        errors.MachineError: it filters otherwise.
+    """
+    traffic.ping_us(place.client, 3)
+    for port, passes in ((traffic.OPEN_PORT, True), (traffic.DENIED_PORT, name == ROUTING)):
+        if traffic.connects(place, port) != passes:
+            wanted = "let through" if passes else "denied"
+            raise errors.MachineError(f"{name}: want TCP to port {port} {wanted}, it is not")
+
+
+def measure(places: Mapping[str, sites.Site], rounds: int, seconds: int) -> figures.Figures:
+    """Round by round, every candidate in turn; each round begins with another one."""
+    result = figures.Figures((TCP, UDP, P50, P99), tuple(places), GOALS)
+    for first in range(rounds):
+        names = list(places)
+        names = names[first % len(names) :] + names[: first % len(names)]
+        for measured, of in ((TCP, traffic.tcp_gbits), (UDP, traffic.udp_kpps)):
+            for name in names:
+                result.add(measured, name, of(places[name].client, seconds))
+        for name in names:
+            times = traffic.ping_us(places[name].client, seconds * PINGS_A_SECOND)
+            result.add(P50, name, figures.percentile(times, 50))
+            result.add(P99, name, figures.percentile(times, 99))
+    return result
