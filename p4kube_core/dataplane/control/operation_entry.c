@@ -13,6 +13,7 @@
 #define COUNTS_BYTES 16
 #define RECORDS_MAX (1u << 20) /* of one request */
 #define READ_BYTES_MAX (32u << 20)
+_Static_assert(P4K_PARTS_MAX == 1024, "a sentence below says so");
 
 /* The failure of one record, as the table's errno says it. */
 static enum failure_code code_of(int error)
@@ -37,7 +38,7 @@ static const char *sentence_of(int error)
 {
 	switch (-error) {
 	case EINVAL:
-		return "wrong mask, prefix or key bits";
+		return "wrong mask, prefix, range or key bits";
 	case EEXIST:
 		return "there is such an entry";
 	case ENOENT:
@@ -48,6 +49,8 @@ static const char *sentence_of(int error)
 		return "the table is full";
 	case E2BIG:
 		return "too many different masks";
+	case ERANGE:
+		return "its ranges make more than 1024 prefixes";
 	case EIO:
 		return "the kernel refused it";
 	default:

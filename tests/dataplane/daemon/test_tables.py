@@ -9,7 +9,7 @@ import pytest
 
 from tests.dataplane.daemon import conftest, dataplane
 
-EXACT, LPM, TERNARY = 0, 1, 2
+EXACT, LPM, TERNARY, RANGE = 0, 1, 2, 3
 DROP, FORWARD = 0, 1
 
 
@@ -30,6 +30,10 @@ def lpm(key: bytes, bits: int, port: int) -> bytes:
 
 def ternary(key: bytes, mask: bytes, priority: int, port: int) -> bytes:
     return struct.pack("!2s2sIHH", key, mask, priority, FORWARD, port)
+
+
+def ranges(low: tuple[int, ...], high: tuple[int, ...], priority: int, port: int) -> bytes:
+    return struct.pack("!3H3HIHH", *low, *high, priority, FORWARD, port)
 
 
 def write(dp: dataplane.Client, table: int, *records: bytes, mode: str = "insert") -> list[list]:  # type: ignore[type-arg]
@@ -82,7 +86,48 @@ def test_each_refused_record_is_named_and_the_rest_is_done(switch: dataplane.Dat
     assert [f[:2] for f in write(switch, TERNARY, *full)] == [[4, "full"]]
     assert write(switch, EXACT, exact(A, 3), exact(b"\4" * 6, 2), mode="upsert") == []
     tables = {table["name"]: table["entries"] for table in switch.devices()[1]["tables"]}
-    assert tables == {"exact": 3, "lpm": 0, "ternary": 4}
+    assert tables == {"exact": 3, "lpm": 0, "ternary": 4, "range": 0}
+
+
+def test_an_entry_with_ranges_is_one_entry(switch: dataplane.Dataplane) -> None:
+    """Every value within its ranges meets it, none outside; it is read, counted, changed as one."""
+    rest = (0, 0), (65535, 65535)
+    wide = ranges((1000, 80, 0), (4000, 443, 65535), 7, 2)
+    assert write(switch, RANGE, wide, ranges((3000, *rest[0]), (5000, *rest[1]), 5, 3)) == []
+    packets = {
+        (a, b): bytes(10) + struct.pack("!HHH", a, b, 17) + b"payload"
+        for a in (999, 1000, 2999, 3000, 4000, 4001, 5000, 5001)
+        for b in (79, 80, 443, 444)
+    }
+    to_2 = [packet for (a, b), packet in packets.items() if 1000 <= a <= 4000 and 80 <= b <= 443]
+    to_3 = [
+        packet for (a, _), packet in packets.items() if 3000 <= a <= 5000 and packet not in to_2
+    ]
+    switch.inject("r1", *packets.values())
+    assert switch.collect("r2") == to_2
+    assert switch.collect("r3") == to_3
+    answer, blob = switch.call("entries_read", device=1, table=RANGE)
+    assert answer["count"] == 2
+    assert blob[:20] == wide
+    assert struct.unpack("!QQ", blob[20:36]) == (len(to_2), sum(map(len, to_2)))
+    assert (
+        write(switch, RANGE, ranges((1000, 80, 0), (4000, 443, 65535), 7, 3), mode="modify") == []
+    )
+    switch.inject("r1", *to_2)
+    assert switch.collect("r3") == to_2
+    assert write(switch, RANGE, wide, mode="delete") == []
+    switch.inject("r1", *to_2)
+    assert switch.collect("r3") == [packet for packet in to_2 if packet[10:12] >= b"\x0b\xb8"]
+
+
+def test_ranges_that_are_none_or_too_many_are_refused(switch: dataplane.Dataplane) -> None:
+    fine, backwards = ((1, 1, 1), (2, 2, 2)), ((1, 5, 1), (2, 4, 2))
+    many = ((1, 1, 1), (65534, 65534, 65534))
+    failed = write(switch, RANGE, *(ranges(*ends, 1, 2) for ends in (backwards, many, fine)))
+    assert [failure[:2] for failure in failed] == [[0, "invalid"], [1, "full"]]
+    assert "1024 prefixes" in failed[1][2]
+    tables = {table["name"]: table["entries"] for table in switch.devices()[1]["tables"]}
+    assert tables["range"] == 1
 
 
 def test_reading_gives_records_with_counts(switch: dataplane.Dataplane) -> None:

@@ -4,6 +4,9 @@
  * others around them: they must be found every time, by themselves or hidden by a better one, and
  * every entry must be whole.
  *
+ * In a table with ranges one more entry comes, changes and goes all the time: whoever looks for two
+ * of its keys, one after the other, must not find a part of it, nor what it was before.
+ *
  *   concurrent_test KIND UPDATES
  */
 #include "reference.h"
@@ -17,6 +20,9 @@
 #define SIZE 4000
 #define STAYING 64
 #define RETIRED 512
+#define RANGE_AT 2 /* bytes 2 and 3 of the key */
+#define RANGE_LAST 3
+#define PULSE_PRIORITY 10000
 
 static struct p4k_table_spec spec = {
 	.name = "t",
@@ -25,12 +31,14 @@ static struct p4k_table_spec spec = {
 	.data_bytes = DATA_BYTES,
 	.default_data = (const uint8_t[DATA_BYTES]){0},
 };
+static const struct p4k_range_spec ranges[] = {{RANGE_AT, 2}};
 static struct p4k_table *table;
 static uint8_t staying[STAYING][MAX_RECORD];
 static bool done;                /* writer: wo, readers: ro */
 static uint64_t passed[READERS]; /* quiescent points; each reader: wo its own, writer: ro */
 static bool finished[READERS];   /* the same */
 static uint64_t updates;
+static uint64_t withdrawals; /* begun and ended: odd while the pulse is deleted; writer: wo, readers: ro */
 
 static struct {
 	void (*free)(void *);
@@ -81,6 +89,16 @@ set_identity(uint8_t *record, unsigned int prefix_bits, unsigned int mask_bits, 
 	if (spec.kind == P4K_LPM) {
 		cut_prefix(record, prefix_bits, KEY_BYTES);
 		put_be(record + KEY_BYTES, 2, prefix_bits);
+	} else if (spec.n_ranges > 0) {
+		/* The value of the record, and up to 127 more. */
+		uint8_t *mask = record + KEY_BYTES;
+
+		put_be(mask, 2, 0xffff);
+		put_be(mask + 4, 2, mask_bits % 2 != 0 ? 0xffff : 0);
+		put_be(record + 4, 2, mask_bits % 2 != 0 ? get_be(record + 4, 2) : 0);
+		record[RANGE_AT] &= 0x7f;
+		put_be(mask + RANGE_AT, 2, get_be(record + RANGE_AT, 2) + prefix_bits * 127 / 48);
+		put_be(record + 2 * KEY_BYTES, 4, priority);
 	} else if (spec.kind == P4K_TERNARY) {
 		cut_prefix(record, mask_bits, KEY_BYTES);
 		memset(record + KEY_BYTES, 0xff, KEY_BYTES);
@@ -128,9 +146,92 @@ make_passing(uint8_t *record, uint64_t *seed)
 	finish_record(record, seed);
 }
 
+/* A key that the record covers. */
+static void
+take_key(const uint8_t *record, uint8_t *key, uint64_t *seed)
+{
+	uint32_t low, high;
+
+	memcpy(key, record, KEY_BYTES);
+	if (spec.n_ranges == 0)
+		return;
+	low = get_be(record + RANGE_AT, 2);
+	high = get_be(record + KEY_BYTES + RANGE_AT, 2);
+	put_be(key + RANGE_AT, 2, low + below(seed, high - low + 1));
+}
+
+/* 14 parts, above all others. */
+static void
+make_pulse(uint8_t *record)
+{
+	memset(record, 0, MAX_RECORD);
+	record[0] = 0xee;
+	record[RANGE_LAST] = 1;
+	memset(record + KEY_BYTES, 0xff, KEY_BYTES);
+	record[KEY_BYTES + RANGE_AT] = 0;
+	record[KEY_BYTES + RANGE_LAST] = 0xfe;
+	put_be(record + 2 * KEY_BYTES, 4, PULSE_PRIORITY);
+}
+
+/* The next state of the pulse: there, changed, changed, gone. */
+static void
+pulse(uint64_t beat)
+{
+	uint8_t record[MAX_RECORD], *action = record + identity_size(&spec);
+
+	make_pulse(record);
+	put_be(action, 2, (uint32_t)(beat & 3));
+	memcpy(action + 2, &beat, 8);
+	memcpy(action + 10, &beat, 8);
+	if (beat % 4 == 3) {
+		__atomic_fetch_add(&withdrawals, 1, __ATOMIC_SEQ_CST);
+		CHECK(p4k_table_delete(table, record) == 0);
+		__atomic_fetch_add(&withdrawals, 1, __ATOMIC_SEQ_CST);
+	} else {
+		CHECK(p4k_table_upsert(table, record) == 0);
+	}
+}
+
+static const struct p4k_entry *
+look_for_pulse(const uint8_t *record, uint8_t *key, uint64_t *seed, uint64_t *beat)
+{
+	const struct p4k_entry *entry;
+
+	take_key(record, key, seed);
+	entry = look_up(table, &spec, key);
+	if (entry == NULL || entry->priority != PULSE_PRIORITY)
+		return NULL;
+	memcpy(beat, entry->data, sizeof(*beat));
+	return entry;
+}
+
+/* Returns whether it was there. */
+static bool
+check_pulse(uint8_t *key, uint64_t *seed)
+{
+	uint64_t before = __atomic_load_n(&withdrawals, __ATOMIC_SEQ_CST), after, beats[2];
+	const struct p4k_entry *first, *second;
+	uint8_t record[MAX_RECORD];
+
+	make_pulse(record);
+	first = look_for_pulse(record, key, seed, &beats[0]);
+	second = look_for_pulse(record, key, seed, &beats[1]);
+	after = __atomic_load_n(&withdrawals, __ATOMIC_SEQ_CST);
+	if (first != NULL && second != NULL)
+		CHECK(beats[1] >= beats[0]);
+	else if (first != NULL)
+		CHECK(before % 2 == 1 || after != before);
+	else if (second != NULL)
+		CHECK(before % 2 == 0 || after != before);
+	return first != NULL;
+}
+
+/* No random update is to name it. */
 static bool
 stays(const uint8_t *record)
 {
+	if (spec.n_ranges > 0 && get_be(record + 2 * KEY_BYTES, 4) == PULSE_PRIORITY)
+		return true;
 	for (unsigned int i = 0; i < STAYING; i++)
 		if (memcmp(staying[i], record, identity_size(&spec)) == 0)
 			return true;
@@ -141,7 +242,7 @@ static void *
 read_on(void *argument)
 {
 	unsigned int reader = (unsigned int)(uintptr_t)argument;
-	uint64_t seed = 1000 + reader, found = 0;
+	uint64_t seed = 1000 + reader, found = 0, pulses = 0;
 	uint8_t *key = malloc(spec.key_bytes);
 
 	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
@@ -149,7 +250,7 @@ read_on(void *argument)
 			const uint8_t *record = staying[below(&seed, STAYING)];
 			const struct p4k_entry *entry;
 
-			memcpy(key, record, KEY_BYTES);
+			take_key(record, key, &seed);
 			entry = look_up(table, &spec, key);
 			CHECK(entry != NULL);
 			CHECK(memcmp(entry->data, entry->data + 8, 8) == 0);
@@ -159,12 +260,14 @@ read_on(void *argument)
 			if (spec.kind == P4K_TERNARY)
 				CHECK(entry->priority >= get_be(record + 2 * KEY_BYTES, 4));
 			found++;
+			if (spec.n_ranges > 0)
+				pulses += check_pulse(key, &seed);
 		}
 		__atomic_fetch_add(&passed[reader], 1, __ATOMIC_SEQ_CST);
 		sched_yield();
 	}
 	__atomic_store_n(&finished[reader], true, __ATOMIC_SEQ_CST);
-	CHECK(found > 0);
+	CHECK(found > 0 && (spec.n_ranges == 0 || pulses > 0));
 	free(key);
 	return NULL;
 }
@@ -176,6 +279,8 @@ update(void)
 	uint64_t seed = 5;
 
 	for (uint64_t i = 0; i < updates; i++) {
+		if (spec.n_ranges > 0)
+			pulse(i);
 		make_passing(record, &seed);
 		if (stays(record))
 			continue;
@@ -211,6 +316,10 @@ main(int argc, char **argv)
 
 	CHECK(argc == 3);
 	spec.kind = kind_named(argv[1]);
+	if (strcmp(argv[1], "range") == 0) {
+		spec.ranges = ranges;
+		spec.n_ranges = 1;
+	}
 	updates = (uint64_t)atoll(argv[2]);
 	CHECK(p4k_table_create(&spec, &reclaimer, &table) == 0);
 	for (unsigned int i = 0; i < STAYING; i++) {

@@ -66,6 +66,29 @@ identity_size(const struct p4k_table_spec *spec)
 	}
 }
 
+/* Whether the key lies within all ranges of a ternary record, and the rest of it is as its mask says. */
+static inline bool
+within(const struct p4k_table_spec *spec, const uint8_t *record, const uint8_t *key)
+{
+	const uint8_t *mask = record + spec->key_bytes;
+	unsigned int at = 0;
+
+	for (unsigned int r = 0; r <= spec->n_ranges; r++) {
+		unsigned int end = r < spec->n_ranges ? spec->ranges[r].offset : spec->key_bytes;
+
+		for (; at < end; at++)
+			if ((key[at] & mask[at]) != record[at])
+				return false;
+		if (r == spec->n_ranges)
+			break;
+		if (memcmp(key + at, record + at, spec->ranges[r].bytes) < 0 ||
+		    memcmp(key + at, mask + at, spec->ranges[r].bytes) > 0)
+			return false;
+		at += spec->ranges[r].bytes;
+	}
+	return true;
+}
+
 /* Zeros behind the prefix. */
 static inline void
 cut_prefix(uint8_t *key, unsigned int bits, unsigned int bytes)

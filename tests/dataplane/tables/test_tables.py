@@ -27,6 +27,10 @@ RANDOM_CASES = [
     ("ternary", 2, 400, 6000),
     ("ternary", 5, 200, 4000),
     ("ternary", 13, 300, 4000),
+    ("range", 2, 300, 4000),
+    ("range", 5, 100, 1500),
+    ("range", 6, 60, 1500),
+    ("range", 18, 100, 2000),
 ]
 
 
@@ -62,7 +66,7 @@ def test_table_answers_as_a_searched_list(
     run(random_test, kind, key_bytes, size, steps, seed)
 
 
-@pytest.mark.parametrize("kind", ["exact", "lpm", "ternary"])
+@pytest.mark.parametrize("kind", ["exact", "lpm", "ternary", "range"])
 def test_readers_never_miss_an_entry_that_no_update_names(
     concurrent_test: pathlib.Path, kind: str
 ) -> None:

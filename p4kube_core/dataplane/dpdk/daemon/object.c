@@ -76,13 +76,28 @@ static int check_whole(int file, const char *path, struct failure *why)
 	return whole ? 0 : fail(why, FAIL_INVALID, "object %s: want a whole shared object", path);
 }
 
+/* Each behind the one before, within the key. */
+static bool has_sound_ranges(const struct p4k_table_spec *table)
+{
+	uint32_t end = 0;
+
+	if (table->n_ranges > 0 && (table->kind != P4K_TERNARY || !table->ranges))
+		return false;
+	for (unsigned int i = 0; i < table->n_ranges; i++) {
+		if (table->ranges[i].offset < end || table->ranges[i].bytes == 0)
+			return false;
+		end = (uint32_t)table->ranges[i].offset + table->ranges[i].bytes;
+	}
+	return end <= table->key_bytes;
+}
+
 static int check_table(const struct p4k_program *program, const struct p4k_table_spec *table,
 		       const char *path, struct failure *why)
 {
 	if (!table->name || table->kind > P4K_TERNARY || table->size == 0 ||
 	    table->size > TABLE_ENTRIES_MAX || (table->key_bytes == 0 && table->kind != P4K_EXACT) ||
 	    table->default_action >= program->n_actions || table->n_const_entries > table->size ||
-	    (table->n_const_entries > 0 && !table->const_entries))
+	    (table->n_const_entries > 0 && !table->const_entries) || !has_sound_ranges(table))
 		return fail(why, FAIL_INVALID, "object %s: table '%s' is not well formed", path,
 			    table->name ? table->name : "?");
 	return 0;

@@ -15,7 +15,7 @@ keeper_of(const struct p4k_table *table)
 	case P4K_LPM:
 		return &p4k_lpm_keeper;
 	case P4K_TERNARY:
-		return &p4k_ternary_keeper;
+		return table->writer->spec->n_ranges > 0 ? &p4k_range_keeper : &p4k_ternary_keeper;
 	}
 	return NULL;
 }
@@ -59,15 +59,6 @@ p4k_record_bytes(const struct p4k_table_spec *spec)
 }
 
 static bool
-outside_mask(const uint8_t *key, const uint8_t *mask, unsigned int bytes)
-{
-	for (unsigned int i = 0; i < bytes; i++)
-		if (key[i] & ~mask[i])
-			return true;
-	return false;
-}
-
-static bool
 outside_prefix(const uint8_t *key, unsigned int prefix_bits, unsigned int bytes)
 {
 	for (unsigned int i = prefix_bits / 8; i < bytes; i++)
@@ -82,7 +73,7 @@ take_identity(const struct p4k_table *table, const uint8_t *record)
 {
 	struct p4k_writer *writer = table->writer;
 	unsigned int bytes = writer->spec->key_bytes;
-	uint64_t *identity = writer->identity;
+	uint64_t *identity = writer->identity, *key = identity + writer->identity_words - writer->words;
 
 	writer->priority = 0;
 	writer->prefix_bits = 0;
@@ -100,11 +91,12 @@ take_identity(const struct p4k_table *table, const uint8_t *record)
 		identity[writer->words] = writer->prefix_bits;
 		return 0;
 	case P4K_TERNARY:
-		if (outside_mask(record, record + bytes, bytes))
+		if (!p4k_ternary_valid(writer->spec, record))
 			return -EINVAL;
-		memcpy(identity, record + bytes, bytes);
-		memcpy(identity + writer->words, record, bytes);
 		writer->priority = load_be(record + 2 * bytes, sizeof(uint32_t));
+		identity[0] = writer->priority; /* stays with ranges only */
+		memcpy(key, record, bytes);
+		memcpy(key - writer->words, record + bytes, bytes);
 		return 0;
 	}
 	return -EINVAL;
@@ -389,19 +381,19 @@ void
 p4k_table_record(const struct p4k_table *table, const struct p4k_entry *entry, uint8_t *record)
 {
 	const struct p4k_table_spec *spec = table->writer->spec;
-	const uint64_t *identity = p4k_entry_identity(table, entry);
+	unsigned int words = table->writer->words;
 
 	switch (spec->kind) {
 	case P4K_EXACT:
-		memcpy(record, identity, spec->key_bytes);
+		memcpy(record, p4k_entry_key(entry, words), spec->key_bytes);
 		break;
 	case P4K_LPM:
-		memcpy(record, identity, spec->key_bytes);
+		memcpy(record, p4k_entry_identity(table, entry), spec->key_bytes);
 		store_be(record + spec->key_bytes, sizeof(uint16_t), entry->prefix_bits);
 		break;
 	case P4K_TERNARY:
-		memcpy(record, identity + table->writer->words, spec->key_bytes);
-		memcpy(record + spec->key_bytes, identity, spec->key_bytes);
+		memcpy(record, p4k_entry_key(entry, words), spec->key_bytes);
+		memcpy(record + spec->key_bytes, p4k_entry_key(entry, 2 * words), spec->key_bytes);
 		store_be(record + 2 * spec->key_bytes, sizeof(uint32_t), entry->priority);
 		break;
 	}
@@ -424,8 +416,10 @@ writer_new(const struct p4k_table_spec *spec, const struct p4k_reclaimer *reclai
 	writer->words = words;
 	writer->identity_words = spec->kind == P4K_EXACT ? words
 				 : spec->kind == P4K_LPM ? words + 1
+				 : spec->n_ranges > 0	 ? 2 * words + 1
 							 : 2 * words;
-	writer->front_words = 1 + writer->identity_words + (spec->kind == P4K_TERNARY ? 2 : 0);
+	writer->front_words = spec->kind == P4K_TERNARY ? 2 * words + P4K_LEAF_OWNER
+							: writer->identity_words + 1;
 	writer->identity = calloc(writer->identity_words + 1u, sizeof(uint64_t));
 	/* A removal takes at most a node for each byte of the key, and one that merges. */
 	writer->doomed = calloc(spec->key_bytes + 1u, sizeof(uintptr_t));

@@ -90,7 +90,9 @@ p4k_ternary_lookup(const struct p4k_table *table, const uint64_t *key, unsigned 
 
 /*
  * The writer. Records are those of docs/seams.md, 2. Returns are 0 or a negative errno:
- *   -EINVAL  the record breaks a rule (bits outside the mask, a prefix longer than the key)
+ *   -EINVAL  the record breaks a rule (bits outside the mask, a prefix longer than the key, a range
+ *            that ends before it begins)
+ *   -ERANGE  the record's ranges make more than P4K_PARTS_MAX parts
  *   -EEXIST  insert of what is there;  -ENOENT  modify or delete of what is not
  *   -ENOSPC  the table holds `size` entries;  -ENOMEM
  * A call that fails leaves the table as it was.
@@ -138,5 +140,19 @@ const struct p4k_entry *p4k_table_next(const struct p4k_table *table, uint32_t *
 /* Writes the entry's record, p4k_record_bytes() long. Not for the default entry. */
 void p4k_table_record(const struct p4k_table *table, const struct p4k_entry *entry,
 		      uint8_t *record);
+
+/*
+ * Ternary tables, for whoever brings them elsewhere. Calls each() with every key and mask under
+ * which the record's entry is found: the record's own, or one of each part where the table has
+ * ranges. Returns how many there are, or -EINVAL or -ERANGE (above) without a call. each may be
+ * NULL.
+ */
+int p4k_ternary_cover(const struct p4k_table_spec *spec, const uint8_t *record,
+		      void (*each)(void *owner, const uint8_t *key, const uint8_t *mask),
+		      void *owner);
+
+/* The best of the entries that are found under just this key and mask, or NULL. */
+const struct p4k_entry *p4k_ternary_seen(const struct p4k_table *table, const uint8_t *key,
+					 const uint8_t *mask);
 
 #endif

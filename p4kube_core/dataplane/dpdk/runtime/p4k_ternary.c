@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writer's side of ternary tables. */
+/* The writer's side of tuples, and of ternary tables without ranges: their leaves are the entries. */
 #include "p4k_ternary.h"
 #include "p4k_writer.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Words in front of the identity, counted from it: see p4k_writer.h. */
-#define NEXT_WORD 2
-#define ORDER_WORD 1
-
 static uint64_t *
-identity_of(const struct p4k_table *table, const struct p4k_entry *entry)
+order_of(const struct p4k_table *table, const struct p4k_entry *leaf)
 {
-	return (uint64_t *)(uintptr_t)p4k_entry_identity(table, entry);
+	return p4k_leaf_word(leaf, table->writer->words, P4K_LEAF_ORDER);
 }
 
-/* The next worse entry with the same mask and key. */
 static struct p4k_entry *
-next_of(const struct p4k_table *table, const struct p4k_entry *entry)
+next_of(const struct p4k_table *table, const struct p4k_entry *leaf)
 {
-	return (struct p4k_entry *)(uintptr_t)(identity_of(table, entry) - NEXT_WORD)[0];
+	return (struct p4k_entry *)(uintptr_t)*p4k_leaf_word(leaf, table->writer->words,
+							     P4K_LEAF_NEXT);
 }
 
 static void
-set_next(const struct p4k_table *table, struct p4k_entry *entry, const struct p4k_entry *next)
+set_next(const struct p4k_table *table, struct p4k_entry *leaf, const struct p4k_entry *next)
 {
-	(identity_of(table, entry) - NEXT_WORD)[0] = (uintptr_t)next;
+	__atomic_store_n(p4k_leaf_word(leaf, table->writer->words, P4K_LEAF_NEXT), (uintptr_t)next,
+			 __ATOMIC_RELEASE);
+}
+
+static const uint64_t *
+mask_of(const struct p4k_table *table, const struct p4k_entry *leaf)
+{
+	return p4k_entry_key(leaf, 2 * table->writer->words);
 }
 
 static struct p4k_tuple *
@@ -87,6 +90,7 @@ list_with(const struct p4k_tuples *old, struct p4k_tuple *tuple, uint32_t priori
 	if (list == NULL)
 		return NULL;
 	list->n = 0;
+	list->parted = old->parted;
 	for (uint32_t i = 0; i < old->n; i++) {
 		if (old->ranked[i].tuple == tuple)
 			continue;
@@ -110,26 +114,26 @@ publish_list(struct p4k_table *table, struct p4k_tuples *list)
 	p4k_retire(table, old);
 }
 
-/* Puts the entry among those of its mask and key. -ENOMEM. */
+/* Puts the leaf among those of its mask and key, behind its equals. -ENOMEM. */
 static int
-add_to_tuple(struct p4k_table *table, struct p4k_tuple *tuple, struct p4k_entry *entry)
+add_to_tuple(struct p4k_table *table, struct p4k_tuple *tuple, struct p4k_entry *leaf)
 {
 	unsigned int words = table->writer->words;
-	struct p4k_entry *head = find_head(table, tuple, p4k_entry_key(entry, words));
-	struct p4k_entry *before;
+	struct p4k_entry *head = find_head(table, tuple, p4k_entry_key(leaf, words));
+	struct p4k_entry *before, *next;
 
 	if (head == NULL)
-		return p4k_hash_insert(table, &tuple->hash, entry, words);
-	if (entry->priority > head->priority) {
-		set_next(table, entry, head);
-		p4k_hash_replace(tuple->hash, head, entry, words);
+		return p4k_hash_insert(table, &tuple->hash, leaf, words);
+	if (leaf->priority > head->priority) {
+		set_next(table, leaf, head);
+		p4k_hash_replace(tuple->hash, head, leaf, words);
 		return 0;
 	}
 	before = head;
-	while (next_of(table, before) != NULL && next_of(table, before)->priority > entry->priority)
-		before = next_of(table, before);
-	set_next(table, entry, next_of(table, before));
-	set_next(table, before, entry);
+	while ((next = next_of(table, before)) != NULL && next->priority >= leaf->priority)
+		before = next;
+	set_next(table, leaf, next);
+	set_next(table, before, leaf);
 	return 0;
 }
 
@@ -140,10 +144,10 @@ tuple_free(struct p4k_tuple *tuple)
 	free(tuple);
 }
 
-static int
-ternary_add(struct p4k_table *table, struct p4k_entry *entry)
+int
+p4k_tuples_add(struct p4k_table *table, struct p4k_entry *leaf)
 {
-	const uint64_t *mask = p4k_entry_identity(table, entry);
+	const uint64_t *mask = mask_of(table, leaf);
 	struct p4k_tuple *tuple = find_tuple(table, mask);
 	bool fresh = tuple == NULL;
 	struct p4k_tuples *list = NULL;
@@ -153,14 +157,14 @@ ternary_add(struct p4k_table *table, struct p4k_entry *entry)
 		tuple = tuple_new(table, mask);
 	if (tuple == NULL)
 		return -ENOMEM;
-	(identity_of(table, entry) - ORDER_WORD)[0] = table->writer->order++;
+	*order_of(table, leaf) = table->writer->order++;
 	/*
 	 * The list first: it may promise a priority that the tuple does not have yet, never the
-	 * other way round. (A reader of the old list may miss the new entry, which is as if it had
+	 * other way round. (A reader of the old list may miss the new leaf, which is as if it had
 	 * come earlier.)
 	 */
-	if (fresh || entry->priority > tuple->priority) {
-		list = list_with(table->tuples, tuple, entry->priority, true);
+	if (fresh || leaf->priority > tuple->priority) {
+		list = list_with(table->tuples, tuple, leaf->priority, true);
 		if (list == NULL) {
 			if (fresh)
 				tuple_free(tuple);
@@ -168,8 +172,8 @@ ternary_add(struct p4k_table *table, struct p4k_entry *entry)
 		}
 	}
 	if (fresh) {
-		/* A fresh tuple is not in the readers' sight yet, so its entry may come first. */
-		ret = add_to_tuple(table, tuple, entry);
+		/* A fresh tuple is not in the readers' sight yet, so its leaf may come first. */
+		ret = add_to_tuple(table, tuple, leaf);
 		if (ret < 0) {
 			free(list);
 			tuple_free(tuple);
@@ -177,21 +181,21 @@ ternary_add(struct p4k_table *table, struct p4k_entry *entry)
 		}
 	}
 	if (list != NULL) {
-		tuple->priority = entry->priority;
+		tuple->priority = leaf->priority;
 		tuple->stale = 0;
 		publish_list(table, list);
 	}
-	return fresh ? 0 : add_to_tuple(table, tuple, entry);
+	return fresh ? 0 : add_to_tuple(table, tuple, leaf);
 }
 
 static void
 ternary_replace(struct p4k_table *table, struct p4k_entry *old, struct p4k_entry *entry)
 {
 	unsigned int words = table->writer->words;
-	struct p4k_tuple *tuple = find_tuple(table, p4k_entry_identity(table, old));
+	struct p4k_tuple *tuple = find_tuple(table, mask_of(table, old));
 	struct p4k_entry *before = find_head(table, tuple, p4k_entry_key(old, words));
 
-	(identity_of(table, entry) - ORDER_WORD)[0] = (identity_of(table, old) - ORDER_WORD)[0];
+	*order_of(table, entry) = *order_of(table, old);
 	set_next(table, entry, next_of(table, old));
 	if (before == old) {
 		p4k_hash_replace(tuple->hash, old, entry, words);
@@ -216,8 +220,8 @@ highest_priority(const struct p4k_hash *hash)
 }
 
 /*
- * After the removal of an entry of the tuple's highest priority. Looking for the new highest takes
- * a walk, so it happens once for a share of the entries; till then the list promises too much,
+ * After the removal of a leaf of the tuple's highest priority. Looking for the new highest takes
+ * a walk, so it happens once for a share of the leaves; till then the list promises too much,
  * which costs readers time only.
  */
 static void
@@ -239,53 +243,80 @@ lower_rank(struct p4k_table *table, struct p4k_tuple *tuple)
 	publish_list(table, list);
 }
 
-static int
+/* A tuple without leaves; without memory for a new list it stays, which costs readers time only. */
+static void
 remove_tuple(struct p4k_table *table, struct p4k_tuple *tuple)
 {
 	struct p4k_tuples *list = list_with(table->tuples, tuple, 0, false);
 
 	if (list == NULL)
-		return -ENOMEM;
+		return;
 	publish_list(table, list);
 	p4k_retire(table, tuple->hash);
 	p4k_retire(table, tuple);
-	return 0;
+}
+
+void
+p4k_tuples_remove(struct p4k_table *table, struct p4k_entry *leaf)
+{
+	unsigned int words = table->writer->words;
+	struct p4k_tuple *tuple = find_tuple(table, mask_of(table, leaf));
+	struct p4k_entry *before = find_head(table, tuple, p4k_entry_key(leaf, words));
+	struct p4k_entry *next = next_of(table, leaf);
+
+	if (before != leaf) {
+		while (next_of(table, before) != leaf)
+			before = next_of(table, before);
+		set_next(table, before, next);
+		return;
+	}
+	if (next != NULL)
+		p4k_hash_replace(tuple->hash, leaf, next, words);
+	else
+		p4k_hash_delete(table, &tuple->hash, leaf, words);
+	if (tuple->hash->count == 0)
+		remove_tuple(table, tuple);
+	else if (leaf->priority == tuple->priority)
+		lower_rank(table, tuple);
 }
 
 static int
 ternary_remove(struct p4k_table *table, struct p4k_entry *entry)
 {
-	unsigned int words = table->writer->words;
-	struct p4k_tuple *tuple = find_tuple(table, p4k_entry_identity(table, entry));
-	struct p4k_entry *before = find_head(table, tuple, p4k_entry_key(entry, words));
-	struct p4k_entry *next = next_of(table, entry);
-
-	if (before != entry) {
-		while (next_of(table, before) != entry)
-			before = next_of(table, before);
-		set_next(table, before, next);
-		return 0;
-	}
-	if (next != NULL)
-		p4k_hash_replace(tuple->hash, entry, next, words);
-	else if (tuple->hash->count == 1)
-		return remove_tuple(table, tuple);
-	else
-		p4k_hash_delete(table, &tuple->hash, entry, words);
-	if (entry->priority == tuple->priority)
-		lower_rank(table, tuple);
+	p4k_tuples_remove(table, entry);
 	return 0;
 }
 
-static int
-ternary_create(struct p4k_table *table)
+const struct p4k_entry *
+p4k_ternary_seen(const struct p4k_table *table, const uint8_t *key, const uint8_t *mask)
 {
-	table->tuples = calloc(1, sizeof(*table->tuples));
-	return table->tuples == NULL ? -ENOMEM : 0;
+	const struct p4k_writer *writer = table->writer;
+	uint64_t words[2][writer->words];
+	const struct p4k_tuple *tuple;
+	const struct p4k_entry *leaf;
+
+	memset(words, 0, sizeof(words));
+	memcpy(words[0], key, writer->spec->key_bytes);
+	memcpy(words[1], mask, writer->spec->key_bytes);
+	tuple = find_tuple(table, words[1]);
+	if (tuple == NULL)
+		return NULL;
+	leaf = find_head(table, tuple, words[0]);
+	return table->tuples->parted ? p4k_part_entry(&leaf, writer->words) : leaf;
 }
 
-static void
-ternary_destroy(struct p4k_table *table)
+int
+p4k_tuples_create(struct p4k_table *table)
+{
+	table->tuples = calloc(1, sizeof(*table->tuples));
+	if (table->tuples == NULL)
+		return -ENOMEM;
+	table->tuples->parted = table->writer->spec->n_ranges > 0;
+	return 0;
+}
+
+void
+p4k_tuples_destroy(struct p4k_table *table)
 {
 	if (table->tuples == NULL)
 		return;
@@ -295,10 +326,10 @@ ternary_destroy(struct p4k_table *table)
 }
 
 const struct p4k_keeper p4k_ternary_keeper = {
-	.create = ternary_create,
-	.destroy = ternary_destroy,
+	.create = p4k_tuples_create,
+	.destroy = p4k_tuples_destroy,
 	.find = ternary_find,
-	.add = ternary_add,
+	.add = p4k_tuples_add,
 	.replace = ternary_replace,
 	.remove = ternary_remove,
 };

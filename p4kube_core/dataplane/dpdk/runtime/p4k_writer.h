@@ -13,8 +13,10 @@
  *
  * lpm: the identity is the key, then prefix_bits in a word.
  *
- * ternary: in front stand the next worse entry with the same mask and key (writer only) and the
- * insertion number; the identity is mask, then key.
+ * ternary: in front stand the words of a leaf (p4k_ternary.h); the identity is mask, then key.
+ *
+ * ternary with ranges: in front stands the struct p4k_parts; the identity is the priority in a
+ * word, the high ends (and masks), then the low ends (and keys).
  */
 struct p4k_writer {
 	const struct p4k_table_spec *spec;
@@ -58,7 +60,7 @@ p4k_retire(const struct p4k_table *table, void *memory)
 
 /*
  * How a kind keeps its entries. Calls that return int leave all as it was when they fail, with
- * -ENOMEM.
+ * -ENOMEM (or, ranges only, -ERANGE).
  */
 struct p4k_keeper {
 	int (*create)(struct p4k_table *table);
@@ -74,8 +76,12 @@ struct p4k_keeper {
 extern const struct p4k_keeper p4k_exact_keeper;
 extern const struct p4k_keeper p4k_lpm_keeper;
 extern const struct p4k_keeper p4k_ternary_keeper;
+extern const struct p4k_keeper p4k_range_keeper; /* ternary with ranges */
 
-/* In table->hash by identity: what exact tables look up, and the writer's index of an lpm table. */
+/*
+ * In table->hash by identity: what exact tables look up; the writer's index of an lpm table and of
+ * a ternary one with ranges.
+ */
 int p4k_index_add(struct p4k_table *table, struct p4k_entry *entry);
 void p4k_index_remove(struct p4k_table *table, struct p4k_entry *entry);
 
@@ -85,5 +91,14 @@ int p4k_hash_insert(struct p4k_table *table, struct p4k_hash **link, struct p4k_
 /* Removes, and shrinks the hash if it has become far too large and there is memory. */
 void p4k_hash_delete(struct p4k_table *table, struct p4k_hash **link, struct p4k_entry *entry,
 		     unsigned int words);
+
+/* Leaves of ternary tables. Adding may fail with -ENOMEM. */
+int p4k_tuples_create(struct p4k_table *table);
+void p4k_tuples_destroy(struct p4k_table *table); /* not the leaves */
+int p4k_tuples_add(struct p4k_table *table, struct p4k_entry *leaf);
+void p4k_tuples_remove(struct p4k_table *table, struct p4k_entry *leaf);
+
+/* Whether the record breaks no rule of ternary tables. */
+bool p4k_ternary_valid(const struct p4k_table_spec *spec, const uint8_t *record);
 
 #endif

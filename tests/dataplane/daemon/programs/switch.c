@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three tables in turn, each with a direct counter: exact on bytes 0..5, lpm on bytes 6..9, ternary on bytes 10..11.
+ * Tables in turn, each with a direct counter: exact on bytes 0..5, lpm on bytes 6..9, three ranges on bytes 10..15 where
+ * the packet has them, ternary on bytes 10..11.
  * Counter 3 counts by ingress port. A packet shorter than 12 bytes is malformed.
  */
 #include <string.h>
 
 #include "p4k_table.h"
 
-enum { TABLE_EXACT, TABLE_LPM, TABLE_TERNARY };
+enum { TABLE_EXACT, TABLE_LPM, TABLE_TERNARY, TABLE_RANGE };
+enum { COUNTER_PORTS = 3, COUNTER_RANGE };
 enum { ACTION_DROP, ACTION_FORWARD, ACTION_NOTHING };
 enum { DROP_MALFORMED, DROP_BY_TABLE };
 
@@ -38,6 +40,15 @@ static const struct p4k_entry *look_up(const struct p4k_context *context,
 		count(context, TABLE_LPM, entry->slot, packet);
 		return entry;
 	}
+	if (packet->length >= 16) {
+		key = 0;
+		memcpy(&key, packet->data + 10, 6);
+		entry = p4k_ternary_lookup(tables[TABLE_RANGE], &key, 1);
+		if (entry) {
+			count(context, COUNTER_RANGE, entry->slot, packet);
+			return entry;
+		}
+	}
 	key = 0;
 	memcpy(&key, packet->data + 10, 2);
 	entry = p4k_ternary_lookup(tables[TABLE_TERNARY], &key, 1);
@@ -54,7 +65,7 @@ static void process(const struct p4k_context *context, struct p4k_packet *packet
 		const struct p4k_entry *entry;
 
 		packet->egress_port = P4K_PORT_DROP;
-		count(context, 3, packet->ingress_port % 8, packet);
+		count(context, COUNTER_PORTS, packet->ingress_port % 8, packet);
 		if (packet->length < 12) {
 			context->drops[DROP_MALFORMED]++;
 			continue;
@@ -69,14 +80,18 @@ static void process(const struct p4k_context *context, struct p4k_packet *packet
 
 static const struct p4k_action_spec actions[] = {{"drop", 0}, {"forward", 2}, {"NoAction", 0}};
 
+static const struct p4k_range_spec ranges[] = {{0, 2}, {2, 2}, {4, 2}};
+
 static const struct p4k_table_spec tables[] = {
 	{.name = "exact", .kind = P4K_EXACT, .size = 1024, .key_bytes = 6, .data_bytes = 2},
 	{.name = "lpm", .kind = P4K_LPM, .size = 1024, .key_bytes = 4, .data_bytes = 2},
 	{.name = "ternary", .kind = P4K_TERNARY, .size = 4, .key_bytes = 2, .data_bytes = 2},
+	{.name = "range", .kind = P4K_TERNARY, .size = 4, .key_bytes = 6, .data_bytes = 2,
+	 .n_ranges = 3, .ranges = ranges},
 };
 
 static const struct p4k_counter_spec counters[] = {
-	{"exact", 1024, 0}, {"lpm", 1024, 1}, {"ternary", 4, 2}, {"ports", 8, -1}};
+	{"exact", 1024, 0}, {"lpm", 1024, 1}, {"ternary", 4, 2}, {"ports", 8, -1}, {"range", 4, 3}};
 
 static const char *const drops[] = {"malformed", "by_table"};
 
@@ -85,8 +100,8 @@ const struct p4k_program p4k_program = {
 	.name = "switch",
 	.digest = "sha256:1",
 	.n_actions = 3,
-	.n_tables = 3,
-	.n_counters = 4,
+	.n_tables = 4,
+	.n_counters = 5,
 	.n_drops = 2,
 	.actions = actions,
 	.tables = tables,
