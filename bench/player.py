@@ -44,7 +44,7 @@ class Player:
         found = package.load(program)
         made = compilation.artifact_of(found.program, "ebpf")
         known = schema.from_p4info(protos.p4info.P4Info.FromString(made.p4info))
-        wanted = desire.table_entries(known, found.entries(parameters))
+        wanted = desire.table_entries(known, found.state(parameters).entries)
         sizes = {table.name: table.size for table in made.manifest.tables}
         ports = [
             client.Port(number, "tc", {"interface": interface, "hook": hook})

@@ -1,4 +1,4 @@
-"""Finds the functions that come with P4Kube, and turns their parameters into entries."""
+"""Finds the functions that come with P4Kube, and turns their parameters into a program's state."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ import importlib.resources
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
 from p4kube_core import errors
 from p4kube_core.catalog import document, template
 from p4kube_core.model.entry import NamedEntry
+from p4kube_core.model.state import NamedDigest, NamedMeter, State
 
 MANIFEST: Final = "function.yaml"
 CODE: Final = "entries.py"
 
-Mapper = Callable[[Mapping[str, Any]], Iterable[NamedEntry]]
-"""Parameters (checked, with defaults) to entries; a pure function. Raises ManifestError."""
+Named = NamedEntry | NamedMeter | NamedDigest
+Mapper = Callable[[Mapping[str, Any]], Iterable[Named]]
+"""Parameters (checked, with defaults) to state; a pure function. Raises ManifestError."""
 
 _SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -48,9 +50,7 @@ class Package:
     templates: tuple[template.Template, ...]
     code: Path | None  # entries.py, where templates do not suffice
 
-    def entries(
-        self, parameters: Mapping[str, Any], where: str = "parameters"
-    ) -> tuple[NamedEntry, ...]:
+    def state(self, parameters: Mapping[str, Any], where: str = "parameters") -> State:
         """What the program has to be told for these parameters.
 
         Args:
@@ -64,18 +64,21 @@ class Package:
             raise errors.ManifestError(wrong)
         filled = document.with_defaults(self.schema, dict(parameters))
         try:
-            found = list(template.expand(self.templates, filled))
+            found: list[Named] = list(template.expand(self.templates, filled))
             if self.code is not None:
                 found.extend(_mapper(self.name, self.code)(filled))
         except errors.ManifestError as e:
             raise errors.ManifestError(f"{where}.{problem}" for problem in e.problems) from e
-        return tuple(
-            NamedEntry(
-                e.table, e.match, e.action, e.params, e.priority, e.is_default, e.label,
-                f"{where}.{e.place}" if e.place else where,
-            )
-            for e in found
-        )  # fmt: skip
+        placed = [replace(one, place=_place(where, one.place)) for one in found]
+        return State(
+            entries=tuple(one for one in placed if isinstance(one, NamedEntry)),
+            meters=tuple(one for one in placed if isinstance(one, NamedMeter)),
+            digests=tuple(one for one in placed if isinstance(one, NamedDigest)),
+        )
+
+
+def _place(where: str, place: str) -> str:
+    return f"{where}.{place}" if place else where
 
 
 def root() -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from p4kube_core.model.match import Match
+from p4kube_core.model.meter import Rates
 
 
 @final
@@ -24,3 +25,4 @@ class NamedEntry:
     is_default: bool = False
     label: str | None = None  # the rule that it comes from, for people; several may share one
     place: str = ""  # where it was written, for messages: a path into the YAML or file:line
+    rates: Rates | None = None  # of the table's direct meter; None: no limit

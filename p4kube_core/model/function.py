@@ -1,4 +1,4 @@
-"""A network function as its author wrote it: program, entries, ports."""
+"""A network function as its author wrote it: program, its state, ports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from p4kube_core.model.entry import NamedEntry
+from p4kube_core.model.state import State
 
 
 @final
@@ -50,6 +50,6 @@ class NetworkFunction:
 
     name: str
     program: Path
-    entries: tuple[NamedEntry, ...]
+    state: State
     ports: tuple[Port, ...]
     place: str  # file and name, for messages

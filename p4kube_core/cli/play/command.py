@@ -86,7 +86,7 @@ class _Wanted:
     def of(cls, function: model.NetworkFunction, target: str) -> _Wanted:
         made = compilation.artifact_of(function.program, target)
         known = schema.from_p4info(protos.p4info.P4Info.FromString(made.p4info))
-        entries = desire.table_entries(known, function.entries)
+        entries = desire.table_entries(known, function.state.entries)
         sizes = {table.name: table.size for table in made.manifest.tables}
         problems = [
             f"{function.place}: {count} entries for {table}, which has room for {sizes[table]}"

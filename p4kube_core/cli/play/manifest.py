@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from p4kube_core.catalog import document, package
 from p4kube_core.model import function as model
 from p4kube_core.model import match
 from p4kube_core.model.entry import NamedEntry
+from p4kube_core.model.state import State
 
 API_VERSION: Final = "p4kube.io/v1alpha1"
 KIND: Final = "NetworkFunction"
@@ -146,12 +148,11 @@ def _function(path: Path, content: Any, place: str) -> model.NetworkFunction:
     spec = content["spec"]
     problems: list[str] = []
     entries: list[NamedEntry] = []
+    program, state = path, State()
     try:
-        program, own = _program(path, spec, place)
-        entries.extend(own)
+        program, state = _program(path, spec, place)
     except errors.ManifestError as e:
         problems.extend(e.problems)
-        program = path
     for name, table in spec.get("tables", {}).items():
         try:
             entries.extend(_table(name, table, f"{place}: spec.tables.{name}"))
@@ -165,15 +166,12 @@ def _function(path: Path, content: Any, place: str) -> model.NetworkFunction:
             problems.extend(e.problems)
     if problems:
         raise errors.ManifestError(problems)
-    return model.NetworkFunction(
-        content["metadata"]["name"], program, tuple(entries), tuple(ports), place
-    )
+    state = replace(state, entries=(*state.entries, *entries))
+    return model.NetworkFunction(content["metadata"]["name"], program, state, tuple(ports), place)
 
 
-def _program(
-    path: Path, spec: Mapping[str, Any], place: str
-) -> tuple[Path, tuple[NamedEntry, ...]]:
-    """The program's file, and the entries that its parameters become."""
+def _program(path: Path, spec: Mapping[str, Any], place: str) -> tuple[Path, State]:
+    """The program's file, and the state that its parameters become."""
     name = spec["program"]
     if name.endswith(".p4") or "/" in name:
         source = path.parent / name
@@ -184,13 +182,12 @@ def _program(
                 f"{place}: spec.parameters: want spec.tables beside a program of your own; "
                 "only functions of the catalogue have parameters"
             )
-        return source, ()
+        return source, State()
     try:
         found = package.load(name)
     except errors.ManifestError as e:
         raise errors.ManifestError(f"{place}: spec.program: {e}") from e
-    entries = found.entries(spec.get("parameters", {}), f"{place}: spec.parameters")
-    return found.program, entries
+    return found.program, found.state(spec.get("parameters", {}), f"{place}: spec.parameters")
 
 
 def _table(name: str, table: Mapping[str, Any], place: str) -> Iterable[NamedEntry]:

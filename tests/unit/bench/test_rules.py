@@ -12,7 +12,7 @@ WANTED = rules.rules(1000, CLIENT, SERVER, 5203)
 
 
 def test_a_rule_is_one_entry_of_our_table() -> None:
-    entries = package.load("firewall").entries(rules.parameters(WANTED))
+    entries = package.load("firewall").state(rules.parameters(WANTED)).entries
     assert len([e for e in entries if e.table == "ingress.acl4" and not e.is_default]) == 1000
     assert not [e for e in entries if e.table == "ingress.acl6" and not e.is_default]
 

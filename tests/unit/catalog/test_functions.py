@@ -11,8 +11,8 @@ from p4kube_core.model.entry import NamedEntry
 
 
 def firewall(**rule: Any) -> list[NamedEntry]:
-    entries = package.load("firewall").entries({"rules": [{"action": "allow", **rule}]})
-    return [entry for entry in entries if entry.label not in (None, "default")]
+    state = package.load("firewall").state({"rules": [{"action": "allow", **rule}]})
+    return [entry for entry in state.entries if entry.label not in (None, "default")]
 
 
 def test_the_catalogue_has_three_functions_each_with_its_program() -> None:
@@ -29,7 +29,7 @@ def test_an_unknown_function_is_refused_with_the_nearest() -> None:
 
 
 def test_a_firewall_told_nothing_denies() -> None:
-    entries = package.load("firewall").entries({})
+    entries = package.load("firewall").state({}).entries
     assert [(e.table, e.action) for e in entries if e.is_default] == [
         ("ingress.acl4", "deny"), ("ingress.acl6", "deny6"),
     ]  # fmt: skip
@@ -91,8 +91,8 @@ def test_replies_exchange_source_and_destination() -> None:
 def test_the_first_rule_has_the_highest_priority_and_adding_one_moves_none() -> None:
     one = {"action": "deny", "source": "10.0.0.1"}
     two = {"action": "allow", "source": "10.0.0.0/8"}
-    before = package.load("firewall").entries({"rules": [one]})
-    after = package.load("firewall").entries({"rules": [one, two]})
+    before = package.load("firewall").state({"rules": [one]}).entries
+    after = package.load("firewall").state({"rules": [one, two]}).entries
     assert set(before) <= set(after)
     priorities = [entry.priority for entry in after if entry.priority]
     assert priorities == sorted(priorities, reverse=True)
@@ -121,7 +121,7 @@ def test_wrong_parameters_are_refused_with_their_path(
     name: str, parameters: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(errors.ManifestError) as caught:
-        package.load(name).entries(parameters, "p")
+        package.load(name).state(parameters, "p")
     assert message in str(caught.value)
 
 
@@ -133,17 +133,18 @@ def test_two_forwards_of_one_port_are_refused() -> None:
     }
     other = {**forward, "inside": {"address": "10.0.0.3", "port": 8080}}
     with pytest.raises(errors.ManifestError, match=r"forwards\[1\].public: the same tcp"):
-        package.load("portfwd").entries({"forwards": [forward, other]})
-    found = package.load("portfwd").entries({"forwards": [forward]})
+        package.load("portfwd").state({"forwards": [forward, other]})
+    found = package.load("portfwd").state({"forwards": [forward]}).entries
     assert [(e.table, e.action) for e in found if not e.is_default] == [
         ("ingress.forwards", "forward"), ("ingress.answers", "answer_as"),
     ]  # fmt: skip
 
 
 def test_stations_and_flooding() -> None:
-    found = package.load("l2fwd").entries(
-        {"stations": [{"mac": "52:54:00:00:00:01", "port": 2, "name": "vm"}], "unknown": "flood"}
-    )
+    parameters = {
+        "stations": [{"mac": "52:54:00:00:00:01", "port": 2, "name": "vm"}], "unknown": "flood",
+    }  # fmt: skip
+    found = package.load("l2fwd").state(parameters).entries
     assert found[0].label == "vm"
     assert found[0].params == (("port", 2),)
     assert [e.table for e in found[1:]] == ["ingress.unknown_to"] * 2 + ["ingress.groups_to"] * 2

@@ -39,7 +39,7 @@ def test_a_function_of_the_catalogue(tmp_path: Path) -> None:
         model.InterfacePort("veth0"),
         model.VhostUserPort(Path("/run/vm.sock"), server=False),
     ]
-    rules = [entry for entry in function.entries if entry.label == "ssh"]
+    rules = [entry for entry in function.state.entries if entry.label == "ssh"]
     assert {entry.table for entry in rules} == {"ingress.acl4", "ingress.acl6"}
     assert ("dst_port", match.Prefixed(22, 16)) in rules[0].match
 
@@ -56,7 +56,7 @@ def test_a_program_of_ones_own_with_entries_by_name(tmp_path: Path) -> None:
         - {match: {hdr.e.dst: 52:54:00:12:34:56}, action: fwd, params: {port: 2}, name: vm}
 """
     function = read(tmp_path, text[:start] + tables + text[end:])
-    default, entry = function.entries
+    default, entry = function.state.entries
     assert default.is_default
     # YAML 1.1 would have read this address as a number of base 60.
     assert entry.match == (("hdr.e.dst", match.Exactly(0x525400123456)),)
