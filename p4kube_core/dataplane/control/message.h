@@ -34,7 +34,7 @@ void describe_process(json_t *answer);
 /* The operation of that name, or NULL; operation.c. */
 operation operation_find(const char *name);
 
-/* From operation_port.c, operation_device.c, operation_entry.c and operation_counter.c. */
+/* From operation_port.c, operation_device.c, operation_entry.c, operation_counter.c and so on. */
 int op_port_add(const struct request *, struct answer *, struct failure *);
 int op_port_remove(const struct request *, struct answer *, struct failure *);
 int op_port_list(const struct request *, struct answer *, struct failure *);
@@ -53,6 +53,11 @@ int op_default_read(const struct request *, struct answer *, struct failure *);
 int op_counter_read(const struct request *, struct answer *, struct failure *);
 int op_counter_write(const struct request *, struct answer *, struct failure *);
 int op_direct_counter_write(const struct request *, struct answer *, struct failure *);
+int op_meter_read(const struct request *, struct answer *, struct failure *);
+int op_meter_write(const struct request *, struct answer *, struct failure *);
+int op_direct_meter_write(const struct request *, struct answer *, struct failure *);
+int op_register_read(const struct request *, struct answer *, struct failure *);
+int op_register_write(const struct request *, struct answer *, struct failure *);
 
 /* What several of them need: the device a request names, or NULL with `why`. */
 struct device;

@@ -1,93 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-#include <stdlib.h>
-
 #include "bytes.h"
-#include "field.h"
+#include "cell_request.h"
 #include "table_request.h"
 
 #define CELL_BYTES 16
-#define CELLS_MAX (MESSAGE_MAX / 2 / CELL_BYTES)
 
-int target_read(const struct request *request, struct target *target, struct failure *why)
+static bool array_of_counter(const struct device *device, uint64_t index, const char **name,
+			     uint32_t *size)
 {
-	struct device *device = wanted_device(request, "device", why);
-	uint64_t index;
-
-	if (!device || field_number(request->json, "table", 0, UINT16_MAX, &index, why) != 0)
-		return -1;
-	if (index >= device->program->n_tables)
-		return fail(why, FAIL_NOT_FOUND, "device %" PRIu64 " has no table %" PRIu64,
-			    device->id, index);
-	*target = (struct target){
-		.device = device,
-		.spec = &device->program->tables[index],
-		.table = device->tables[index],
-		.direct = device->direct[index],
-		.record_bytes = p4k_record_bytes(&device->program->tables[index]),
-	};
-	return 0;
-}
-
-/* The counter and its first cell, `count` of which must be there. */
-static struct counter *wanted_counter(const struct request *request, uint64_t count,
-				      uint64_t *first, struct failure *why)
-{
-	struct device *device = wanted_device(request, "device", why);
-	struct counter *counter;
-	uint64_t index;
-
-	if (!device || field_number(request->json, "counter", 0, UINT16_MAX, &index, why) != 0 ||
-	    field_number_or(request->json, "first", 0, UINT32_MAX, 0, first, why) != 0)
-		return NULL;
-	if (index >= device->program->n_counters) {
-		fail(why, FAIL_NOT_FOUND, "device %" PRIu64 " has no counter %" PRIu64, device->id,
-		     index);
-		return NULL;
-	}
-	counter = &device->counters[index];
-	if (*first > counter->size || count > counter->size - *first) {
-		fail(why, FAIL_INVALID, "counter '%s' has %u cells; wanted %" PRIu64 " from %" PRIu64,
-		     device->program->counters[index].name, counter->size, count, *first);
-		return NULL;
-	}
-	return counter;
+	if (index >= device->program->n_counters)
+		return false;
+	*name = device->program->counters[index].name;
+	*size = device->counters[index].size;
+	return true;
 }
 
 int op_counter_read(const struct request *request, struct answer *answer, struct failure *why)
 {
-	struct counter *counter;
-	uint64_t first, count;
+	struct cells cells;
+	uint64_t count;
 
-	if (field_number(request->json, "count", 0, CELLS_MAX, &count, why) != 0)
+	if (cells_answer(request, CELL_BYTES, answer, &count, why) != 0 ||
+	    cells_read(request, "counter", array_of_counter, count, &cells, why) != 0)
 		return -1;
-	counter = wanted_counter(request, count, &first, why);
-	if (!counter)
-		return -1;
-	answer->blob_length = count * CELL_BYTES;
-	answer->blob = malloc(answer->blob_length + 1);
-	if (!answer->blob)
-		return fail(why, FAIL_FULL, "no memory for the answer");
 	for (uint64_t i = 0; i < count; i++)
 		store_cell(answer->blob + i * CELL_BYTES,
-			   counter_read(counter, (uint32_t)(first + i)));
+			   counter_read(&cells.device->counters[cells.index],
+					cells.first + (uint32_t)i));
 	return 0;
 }
 
 int op_counter_write(const struct request *request, struct answer *answer, struct failure *why)
 {
-	uint64_t count = request->blob_length / CELL_BYTES, first;
-	struct counter *counter;
+	struct cells cells;
+	uint64_t count;
 
 	(void)answer;
-	if (request->blob_length % CELL_BYTES != 0)
-		return fail(why, FAIL_INVALID, "want %d bytes a cell; got %zu bytes", CELL_BYTES,
-			    request->blob_length);
-	counter = wanted_counter(request, count, &first, why);
-	if (!counter)
+	if (cells_given(request, CELL_BYTES, &count, why) != 0 ||
+	    cells_read(request, "counter", array_of_counter, count, &cells, why) != 0)
 		return -1;
 	for (uint64_t i = 0; i < count; i++)
-		counter_write(counter, (uint32_t)(first + i),
+		counter_write(&cells.device->counters[cells.index], cells.first + (uint32_t)i,
 			      load_cell(request->blob + i * CELL_BYTES));
 	return 0;
 }

@@ -33,6 +33,11 @@ OPERATIONS = [
     "counter_read",
     "counter_write",
     "direct_counter_write",
+    "meter_read",
+    "meter_write",
+    "direct_meter_write",
+    "register_read",
+    "register_write",
     "inject",
     "collect",
     "nonsense",
@@ -54,6 +59,8 @@ FIELDS = [
     "cursor",
     "limit",
     "counter",
+    "meter",
+    "register",
     "first",
 ]
 CODES = ["not_found", "exists", "invalid", "full", "busy", "unsupported", "io"]
@@ -187,8 +194,8 @@ def random_value(rng: random.Random, objects: list[str]) -> object:
 def test_random_requests(dp: dataplane.Dataplane, program: conftest.Program, seed: int) -> None:
     """Well-framed requests of every operation with fields at random."""
     rng = random.Random(seed)
-    objects = [str(program("forward")), str(program("switch"))]
-    dp.call("device_add", id=1, object=objects[1], name="s")
+    objects = [str(program(name)) for name in ("forward", "switch", "state")]
+    dp.call("device_add", id=1, object=objects[rng.randrange(1, 3)], name="s")
     dp.rings(1, 1, 2)
     stop = threading.Event()
     other = dataplane.Client(dp.path)
@@ -209,8 +216,8 @@ def test_random_requests(dp: dataplane.Dataplane, program: conftest.Program, see
             # No interface of the host is touched, nothing is bound outside.
             fields["kind"] = rng.choice(["ring", "rin", 3])
             if rng.random() < 0.6:
-                fields |= {"device": 1, "table": rng.randrange(3), "count": rng.randrange(3)}
-            blob = rng.randbytes(rng.choice([0, 2, 4, 10, 12, 16, 20, 26, 32, 100]))
+                fields |= {"device": 1, "table": rng.randrange(4), "count": rng.randrange(3)}
+            blob = rng.randbytes(rng.choice([0, 2, 4, 8, 10, 12, 16, 20, 26, 32, 33, 100]))
             answer, _ = dp.ask(op, blob, **fields)
             assert answer.get("ok") or answer["error"]["code"] in CODES
     finally:

@@ -33,7 +33,9 @@ struct device {
 	struct device_run *runs;   /* by worker */
 	struct p4k_table **tables; /* control writes through, workers read through */
 	struct counter *counters;  /* control only */
-	void **registers;	   /* by register: its cells; control: wo once, workers: rw */
+	void **registers;	   /* by register: its cells; control and workers: rw */
+	struct p4k_meter_cell **meters; /* by meter: its cells; control and workers: rw */
+	struct by_slot *by_slot;   /* by table; control only */
 	struct counter **direct;   /* by table: its direct counter or NULL; control only */
 	LIST_ENTRY(device) next;   /* control only */
 };
@@ -47,6 +49,11 @@ int device_add(uint64_t id, const struct program_file *file, const char *name,
 /* Another program in its place: ports stay, tables start empty. If it fails the old one goes on. */
 int device_replace(struct device *old, const struct program_file *file, struct failure *why);
 int device_remove(struct device *device, struct failure *why);
+
+/* One that no worker knows, or NULL. */
+struct device *device_make(uint64_t id, const char *path, const char *name, struct failure *why);
+/* No worker has it any more. */
+void device_free(struct device *device);
 
 /* What the program declares, for the answers to device_add and device_replace. */
 void device_declare(const struct device *device, json_t *answer);

@@ -14,6 +14,7 @@
 
 #define OBJECT_MAX (64 << 20)
 #define TABLE_ENTRIES_MAX (1u << 26)
+#define DIGEST_BYTES_MAX 4096
 
 /* The file into memory; the loader takes what is on file systems mounted noexec (/run) only from there. */
 static int copy(const char *path, struct failure *why)
@@ -111,7 +112,8 @@ static int check(const struct p4k_program *program, const char *path, struct fai
 	if (!program->name || !program->digest || !program->process ||
 	    (program->n_tables && !program->tables) || (program->n_actions && !program->actions) ||
 	    (program->n_counters && !program->counters) || (program->n_drops && !program->drops) ||
-	    (program->n_registers && !program->registers))
+	    (program->n_registers && !program->registers) ||
+	    (program->n_meters && !program->meters) || (program->n_digests && !program->digests))
 		return fail(why, FAIL_INVALID, "object %s: its description is incomplete", path);
 	for (unsigned int i = 0; i < program->n_tables; i++)
 		if (check_table(program, &program->tables[i], path, why) != 0)
@@ -132,6 +134,18 @@ static int check(const struct p4k_program *program, const char *path, struct fai
 			return fail(why, FAIL_INVALID, "object %s: register %u is not well formed",
 				    path, i);
 	}
+	for (unsigned int i = 0; i < program->n_meters; i++) {
+		const struct p4k_meter_spec *meter = &program->meters[i];
+
+		if (!meter->name || meter->table < -1 || meter->table >= program->n_tables ||
+		    meter->size > TABLE_ENTRIES_MAX)
+			return fail(why, FAIL_INVALID, "object %s: meter %u is not well formed", path,
+				    i);
+	}
+	for (unsigned int i = 0; i < program->n_digests; i++)
+		if (!program->digests[i].name || program->digests[i].data_bytes > DIGEST_BYTES_MAX)
+			return fail(why, FAIL_INVALID, "object %s: digest %u is not well formed",
+				    path, i);
 	for (unsigned int i = 0; i < program->n_drops; i++)
 		if (!program->drops[i])
 			return fail(why, FAIL_INVALID, "object %s: drop %u has no name", path, i);

@@ -13,7 +13,7 @@
 #define OVERFLOW_MAX 0xffu
 
 struct place {
-	struct p4k_bucket *bucket;
+	struct p4k_hash_bucket *bucket;
 	unsigned int index;
 };
 
@@ -27,7 +27,7 @@ p4k_hash_create(uint32_t entries)
 	while (buckets * FILL < entries)
 		buckets *= 2;
 	size = sizeof(*hash) + buckets * sizeof(hash->buckets[0]);
-	hash = aligned_alloc(_Alignof(struct p4k_bucket), size);
+	hash = aligned_alloc(_Alignof(struct p4k_hash_bucket), size);
 	if (hash == NULL)
 		return NULL;
 	memset(hash, 0, size);
@@ -37,7 +37,7 @@ p4k_hash_create(uint32_t entries)
 }
 
 static void
-set_tag(struct p4k_bucket *bucket, unsigned int index, uint8_t tag)
+set_tag(struct p4k_hash_bucket *bucket, unsigned int index, uint8_t tag)
 {
 	uint64_t tags = bucket->tags & ~(0xffull << index * TAG_BITS);
 
@@ -46,7 +46,7 @@ set_tag(struct p4k_bucket *bucket, unsigned int index, uint8_t tag)
 
 /* An entry with this hash lives beyond the bucket (step 1), or no longer does (step -1). */
 static void
-count_overflow(struct p4k_bucket *bucket, int step)
+count_overflow(struct p4k_hash_bucket *bucket, int step)
 {
 	uint64_t overflow = bucket->tags >> OVERFLOW_SHIFT;
 
@@ -59,7 +59,7 @@ count_overflow(struct p4k_bucket *bucket, int step)
 }
 
 static unsigned int
-free_index(const struct p4k_bucket *bucket)
+free_index(const struct p4k_hash_bucket *bucket)
 {
 	uint64_t empty = ~bucket->tags & P4K_EACH_BYTE << 7 & ~(0xffull << OVERFLOW_SHIFT);
 
@@ -96,7 +96,7 @@ find_place(struct p4k_hash *hash, const struct p4k_entry *entry, unsigned int wo
 {
 	*home = p4k_hash_words(p4k_entry_key(entry, words), words);
 	for (*steps = 0;; ++*steps) {
-		struct p4k_bucket *bucket = &hash->buckets[(*home + *steps) & hash->mask];
+		struct p4k_hash_bucket *bucket = &hash->buckets[(*home + *steps) & hash->mask];
 
 		for (unsigned int i = 0; i < P4K_BUCKET_ENTRIES; i++)
 			if (bucket->entries[i] == entry &&

@@ -21,7 +21,7 @@
  * never moves within a hash, so a reader that finds a tag gone or an entry exchanged has met an
  * update of just that entry.
  */
-struct p4k_bucket {
+struct p4k_hash_bucket {
 	uint64_t tags; /* writer: wo, readers: ro */
 	/* writer: wo, readers: ro; valid where there is a tag */
 	struct p4k_entry *entries[P4K_BUCKET_ENTRIES];
@@ -31,7 +31,7 @@ struct p4k_hash {
 	uint64_t mask;  /* number of buckets - 1; fixed */
 	uint32_t count; /* writer only */
 	uint32_t limit; /* fixed; the writer grows the hash beyond this count */
-	struct p4k_bucket buckets[];
+	struct p4k_hash_bucket buckets[];
 };
 
 /*
@@ -87,7 +87,7 @@ p4k_hash_find(const struct p4k_hash *hash, const uint64_t *key, unsigned int wor
 	uint8_t tag = p4k_hash_tag(h);
 
 	for (uint64_t tried = 0; tried <= hash->mask; tried++, h++) {
-		const struct p4k_bucket *bucket = &hash->buckets[h & hash->mask];
+		const struct p4k_hash_bucket *bucket = &hash->buckets[h & hash->mask];
 		uint64_t tags = __atomic_load_n(&bucket->tags, __ATOMIC_ACQUIRE);
 
 		for (uint64_t match = p4k_bucket_match(tags, tag); match != 0; match &= match - 1) {
