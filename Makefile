@@ -18,14 +18,16 @@ BIN := $(VENV)/bin
 STAMPS := .build
 DATAPLANE := p4kube_core/dataplane/dpdk
 DATAPLANE_BPF := p4kube_core/dataplane/ebpf
+CNI := p4kube_core/dataplane/cni
 
 # Debian 12 and Ubuntu 24.04 name them alike.
 PACKAGES := gcc make pkg-config libc6-dev libdpdk-dev libjansson-dev libpcap-dev \
 	clang llvm libbpf-dev libelf-dev zlib1g-dev \
 	iproute2 ethtool iperf3 iputils-ping procps git ca-certificates
 
-# What only tests and benchmarks use: a guest on a vhost-user port; what functions are compared with.
-TEST_PACKAGES := qemu-system-x86 nftables
+# What only tests and benchmarks use: a guest on a vhost-user port; what functions are compared with;
+# the plug-ins that ours is chained behind.
+TEST_PACKAGES := qemu-system-x86 nftables containernetworking-plugins
 
 TESTS ?= tests
 JOBS ?= 2
@@ -54,9 +56,10 @@ $(STAMPS)/venv.stamp: pyproject.toml | packages
 	@touch $@
 
 dataplane: packages venv
-	@echo "== data planes: building what changed in $(DATAPLANE) and $(DATAPLANE_BPF)"
+	@echo "== data planes: building what changed in $(DATAPLANE), $(DATAPLANE_BPF) and $(CNI)"
 	@$(MAKE) -C $(DATAPLANE) -j$(JOBS)
 	@$(MAKE) -C $(DATAPLANE_BPF) -j$(JOBS)
+	@$(MAKE) -C $(CNI)
 
 # p4runtime-shell pins an old protobuf, so it lives apart from us.
 shell: $(STAMPS)/shell.stamp
@@ -81,6 +84,7 @@ test: build shell guest
 	@echo "== data plane: the same under AddressSanitizer, for tests"
 	@$(MAKE) -C $(DATAPLANE) -j$(JOBS) asan
 	@$(MAKE) -C $(DATAPLANE_BPF) -j$(JOBS) asan
+	@$(MAKE) -C $(CNI) asan
 	@echo "== tests: $(TESTS)"
 	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup $(TESTS)
 
@@ -101,5 +105,6 @@ format: venv
 clean:
 	@$(MAKE) -C $(DATAPLANE) clean
 	@$(MAKE) -C $(DATAPLANE_BPF) clean
+	@$(MAKE) -C $(CNI) clean
 	@rm -rf $(VENV) $(STAMPS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

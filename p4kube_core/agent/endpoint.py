@@ -17,6 +17,7 @@ class Endpoint:
     host_interface: str  # the veth's other end, on the host
     namespace: str  # of the pod
     name: str  # of the pod
+    network: str  # of the CNI configuration; a pod may be on several
 
 
 class Endpoints(Protocol):
@@ -26,7 +27,8 @@ class Endpoints(Protocol):
         """Have the endpoint; return when its chain forwards, or at once where it has none.
 
         Raises:
-            Refusal: the chain cannot be; nothing of the endpoint is left behind.
+            Refusal: the chain cannot be; nothing of the endpoint is left behind, nor is it when
+                the call is cancelled.
         """
 
     async def remove(self, container_id: str, interface: str) -> None:
@@ -36,15 +38,15 @@ class Endpoints(Protocol):
         """Find the endpoint's chain as it was when `add` returned.
 
         Raises:
-            Refusal: it is not.
+            Refusal: it is not; NOT_FOUND where the endpoint was never added.
         """
 
-    async def keep_only(self, valid: frozenset[tuple[str, str]]) -> None:
-        """Remove every endpoint but these, each a container's id and an interface."""
+    async def keep_only(self, network: str, valid: frozenset[tuple[str, str]]) -> None:
+        """Remove every endpoint of a network but these, each a container's id and an interface."""
 
     async def ready(self) -> None:
         """Find that an endpoint can be added now.
 
         Raises:
-            Refusal: it cannot.
+            Refusal: it cannot; UNAVAILABLE where those there may not forward either.
         """
