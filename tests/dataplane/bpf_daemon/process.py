@@ -84,8 +84,8 @@ class Process(dataplane.Client):
             path.unlink()
 
 
-def compiled(path: pathlib.Path) -> artifact.Artifact:
-    return driver.build(path, target="ebpf").artifact
+def compiled(path: pathlib.Path, *defines: str) -> artifact.Artifact:
+    return driver.build(path, defines=dict.fromkeys(defines, "1"), target="ebpf").artifact
 
 
 def _shown(*words: str) -> list[dict[str, Any]]:
