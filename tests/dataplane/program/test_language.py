@@ -16,8 +16,9 @@ PRELUDE = """
 header data_t { bit<8> a; bit<8> b; bit<16> c; bit<32> d; }
 header wide_t { bit<128> x; }
 header v_t { bit<16> sum; varbit<64> v; bit<4> x; bit<4> y; }
+header options_t { varbit<64> all; }
 header label_t { bit<7> value; bit<1> bottom; }
-struct headers_t { data_t h; data_t g; wide_t w; label_t[3] labels; v_t v; v_t u; }
+struct headers_t { data_t h; data_t g; wide_t w; label_t[3] labels; v_t v; v_t u; options_t o; }
 struct metadata_t { bit<32> m; bit<16> n; bool flag; }
 """
 
@@ -500,6 +501,18 @@ def test_a_varbit_is_extracted_summed_compared_and_put_back() -> None:
     assert p.send(data(12) + bytes(40)).port == 5
     assert p.send(data(64) + bytes(10)).port == 6
     assert p.send(data(64) + bytes(11)).port == 1
+
+
+def test_a_header_that_is_nothing_but_a_varbit_goes_through() -> None:
+    p = load(
+        parser="""
+        state start { packet.extract(hdr.h); packet.extract(hdr.o, (bit<32>)hdr.h.a);
+            transition accept; }""",
+        ingress="hdr.h.b = 9;",
+        deparser="packet.emit(hdr.h); packet.emit(hdr.o);",
+    )
+    assert p.send(data(32) + b"opt+rest").data == data(32, 9) + b"opt+rest"
+    assert p.send(data(0) + b"rest").data == data(0, 9) + b"rest"
 
 
 # Deparsers.

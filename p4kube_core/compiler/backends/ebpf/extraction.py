@@ -80,7 +80,8 @@ def _extract_varying(writer: Writer, of: st.Extract, size_bits: ex.Expression) -
     code.open()
     code.line(f"const uint32_t bits = {writer.show(size_bits)};")
     code.line("const uint32_t cursor = s->work.cursor;")
-    code.line("uint8_t *const at = s->buffers.packet + P4K_ZEROS;")
+    if fixed:
+        code.line("uint8_t *const at = s->buffers.packet + P4K_ZEROS;")
     code.line()
     code.line(f"if (bits > {most})")
     code.line(f"\t{writer.fail_with('HeaderTooShort')}")
