@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from p4kube_core import errors
+from p4kube_core.catalog import traffic
 from p4kube_core.model import match
 from p4kube_core.model.entry import NamedEntry
 
 FIRST_PRIORITY: Final = 1_000_000
 PRIORITY_STEP: Final = 10
 
-SIDES: Final = {"outside": 1, "inside": 2}
-OTHER_SIDE: Final = {"outside": "inside", "inside": "outside", "any": "any"}
-PROTOCOLS: Final = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58}
-WITH_PORTS: Final = (6, 17)
+WITH_PORTS: Final = ("tcp", "udp")
 KINDS: Final = {"others": 0, "neighbours": 1, "fragments": 2}  # as in firewall.p4
 POLICIES: Final = {"allow": "pass", "deny": "refuse", "match": "consult_rules"}
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @final
@@ -30,21 +26,12 @@ class _Rule:
     place: str
     name: str | None
     action: str
-    side: str
-    protocol: int | None
-    source: Network | None
-    destination: Network | None
-    source_ports: tuple[int, int] | None  # from, to
-    destination_ports: tuple[int, int] | None
+    traffic: traffic.Traffic
     priority: int
 
     def reversed(self) -> _Rule:
         """The rule for the way back."""
-        return _Rule(
-            self.place, self.name, self.action, OTHER_SIDE[self.side], self.protocol,
-            self.destination, self.source, self.destination_ports, self.source_ports,
-            self.priority,
-        )  # fmt: skip
+        return replace(self, traffic=self.traffic.reversed())
 
 
 def entries(parameters: Mapping[str, Any]) -> Iterable[NamedEntry]:
@@ -76,95 +63,40 @@ def entries(parameters: Mapping[str, Any]) -> Iterable[NamedEntry]:
 
 def _rule(index: int, written: Mapping[str, Any]) -> _Rule:
     place = f"rules[{index}]"
-    protocol = written["protocol"]
-    number = None if protocol == "any" else PROTOCOLS.get(protocol, protocol)
-    ports = _ports(written, "sourcePort", place), _ports(written, "destinationPort", place)
-    if any(ports) and number not in WITH_PORTS:
-        raise errors.ManifestError(
-            f"{place}.protocol: want tcp or udp beside ports, got {protocol}"
-        )
-    source = _network(written, "source", place)
-    destination = _network(written, "destination", place)
-    if source and destination and source.version != destination.version:
-        raise errors.ManifestError(
-            f"{place}.destination: want an IPv{source.version} address as the source is, "
-            f"got {written['destination']}"
-        )
     return _Rule(
-        place, written.get("name"), written["action"], written["from"], number, source,
-        destination, *ports, written.get("priority", FIRST_PRIORITY - PRIORITY_STEP * index),
+        place, written.get("name"), written["action"], traffic.read(written, place, WITH_PORTS),
+        written.get("priority", FIRST_PRIORITY - PRIORITY_STEP * index),
     )  # fmt: skip
-
-
-def _network(written: Mapping[str, Any], name: str, place: str) -> Network | None:
-    text = written.get(name, "any")
-    if text == "any":
-        return None
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        raise errors.ManifestError(
-            f"{place}.{name}: want an IPv4 or IPv6 address, one with a prefix length, or any, "
-            f"got {text!r}"
-        ) from None
-
-
-def _ports(written: Mapping[str, Any], name: str, place: str) -> tuple[int, int] | None:
-    text = str(written.get(name, "any"))
-    if text == "any":
-        return None
-    low, _, high = text.partition("-")
-    first, last = int(low), int(high or low)
-    if not 0 <= first <= last <= 0xFFFF:
-        raise errors.ManifestError(
-            f"{place}.{name}: want a port, or low-high up to 65535, got {text!r}"
-        )
-    return first, last
 
 
 def _of(rule: _Rule) -> Iterator[NamedEntry]:
     """A rule's entries: by IP version, and by the prefixes that its port ranges fall into."""
-    named = next((n.version for n in (rule.source, rule.destination) if n is not None), None)
-    for version in (4, 6):
-        other_icmp = PROTOCOLS["icmpv6"] if version == 4 else PROTOCOLS["icmp"]
-        if named not in (None, version) or rule.protocol == other_icmp:
-            continue
+    for version in rule.traffic.versions():
         table, suffix = ("ingress.acl4", "") if version == 4 else ("ingress.acl6", "6")
-        for source_port in _prefixes(rule.source_ports):
-            for destination_port in _prefixes(rule.destination_ports):
-                yield NamedEntry(
-                    table=table,
-                    match=tuple(_key(rule, source_port, destination_port)),
-                    action=rule.action + suffix,
-                    priority=rule.priority,
-                    label=rule.name or rule.place,
-                    place=rule.place,
-                )
+        for key in _keys(rule.traffic):
+            yield NamedEntry(
+                table=table,
+                match=key,
+                action=rule.action + suffix,
+                priority=rule.priority,
+                label=rule.name or rule.place,
+                place=rule.place,
+            )
 
 
-def _key(
-    rule: _Rule, source_port: match.Match, destination_port: match.Match
-) -> Iterator[tuple[str, match.Match]]:
-    if rule.side != "any":
-        yield "ingress_port", match.Exactly(SIDES[rule.side])
-    for name, network in (("src", rule.source), ("dst", rule.destination)):
-        if network is not None:
-            yield name, match.Prefixed(int(network.network_address), network.prefixlen)
-    if rule.protocol is not None:
-        yield "protocol", match.Exactly(rule.protocol)
-    # Later fragments have no ports, and must not match as if theirs were 0.
-    if rule.source_ports or rule.destination_ports:
-        yield "has_ports", match.Exactly(1)
-        yield "src_port", source_port
-        yield "dst_port", destination_port
+def _keys(of: traffic.Traffic) -> Iterator[tuple[tuple[str, match.Match], ...]]:
+    """The keys that make up one: every combination of its ranges' prefixes."""
+    alternatives = [[(name, one) for one in _alternatives(wanted)] for name, wanted in of.key()]
+    return itertools.product(*alternatives)
 
 
-def _prefixes(ports: tuple[int, int] | None) -> Iterator[match.Match]:
+def _alternatives(wanted: match.Match) -> Iterable[match.Match]:
+    return _prefixes(wanted) if isinstance(wanted, match.Between) else (wanted,)
+
+
+def _prefixes(ports: match.Between) -> Iterator[match.Match]:
     """The fewest prefixes that make up a range of ports."""
-    if ports is None:
-        yield match.Anything()
-        return
-    first, last = ports
+    first, last = ports.low, ports.high
     while first <= last:
         size = first & -first or 0x10000
         while size > last - first + 1:
