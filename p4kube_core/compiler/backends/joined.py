@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from p4kube_core.compiler.backends import expressions, values
+from p4kube_core.compiler.backends import expressions, layout, values
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import types
 
@@ -32,6 +32,28 @@ class Leaf:
 
 def leaf(printer: expressions.Printer, e: ex.Expression, offset_bits: int) -> Leaf:
     return Leaf(printer.text(e), expressions.scalar(e.type), offset_bits, printer.source(e))
+
+
+def fields(
+    printer: expressions.Printer, values_: Sequence[ex.Expression], placed: Sequence[layout.Field]
+) -> tuple[Leaf, ...]:
+    """Values in their fields: right-aligned in whole bytes."""
+    leaves = [
+        leaf(printer, e, f.offset_bytes * 8 + f.pad_bits)
+        for e, f in zip(values_, placed, strict=True)
+    ]
+    return merged(leaves, 64)
+
+
+def stores(leaves: Sequence[Leaf], to: str, size: int) -> list[str]:
+    """Statements that write so many bytes from the address `to` on."""
+    lines = []
+    for start in range(0, size, 8):
+        taken = min(8, size - start)
+        text = word(leaves, start * 8, taken * 8).c
+        at = f"{to} + {start}" if start else to
+        lines.append(f"p4k_store({at}, {taken}, {text});")
+    return lines
 
 
 def joined(parts: Sequence[tuple[expressions.Text, types.Scalar]]) -> tuple[Leaf, ...]:

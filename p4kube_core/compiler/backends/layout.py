@@ -58,6 +58,7 @@ class TableLayout:
     fields: tuple[Field, ...]  # by offset: as declared, but the lpm field of an lpm table last
     data_bytes: int  # the most that any of its actions needs
     counter: int | None  # index of the direct counter
+    meter: int | None  # index of the direct meter
     default_action: int  # index
     default_data: bytes  # data_bytes long
 
@@ -78,12 +79,27 @@ class TableLayout:
 
 @final
 @dataclass(frozen=True, slots=True)
+class DigestLayout:
+    digest: ir.Digest
+    index: int
+    fields: tuple[Field, ...]
+
+    @property
+    def data_bytes(self) -> int:
+        return sum(f.size_bytes for f in self.fields)
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Of a whole program; positions in the tuples are the indices of the program's descriptors."""
 
     actions: tuple[ActionLayout, ...]
     tables: tuple[TableLayout, ...]
     counters: tuple[ir.Counter, ...]
+    meters: tuple[ir.Meter, ...]
+    registers: tuple[ir.Register, ...]
+    digests: tuple[DigestLayout, ...]
 
     def action(self, name: str) -> ActionLayout:
         return next(a for a in self.actions if a.action.name == name)
@@ -94,6 +110,15 @@ class Layout:
     def counter_index(self, name: str) -> int:
         return next(i for i, c in enumerate(self.counters) if c.name == name)
 
+    def meter_index(self, name: str) -> int:
+        return next(i for i, m in enumerate(self.meters) if m.name == name)
+
+    def register_index(self, name: str) -> int:
+        return next(i for i, r in enumerate(self.registers) if r.name == name)
+
+    def digest(self, name: str) -> DigestLayout:
+        return next(d for d in self.digests if d.digest.name == name)
+
 
 def lay_out(program: ir.Program) -> Layout:
     """Place every key and parameter of a program."""
@@ -103,10 +128,16 @@ def lay_out(program: ir.Program) -> Layout:
     )
     by_name = {a.action.name: a for a in actions}
     counters = {counter.name: index for index, counter in enumerate(program.counters)}
+    meters = {meter.name: index for index, meter in enumerate(program.meters)}
     tables = tuple(
-        _table(table, index, by_name, counters) for index, table in enumerate(program.tables)
+        _table(table, index, by_name, counters, meters)
+        for index, table in enumerate(program.tables)
     )
-    return Layout(actions, tables, program.counters)
+    digests = tuple(
+        DigestLayout(digest, index, _fields([(f.name, f.type) for f in digest.fields]))
+        for index, digest in enumerate(program.digests)
+    )
+    return Layout(actions, tables, program.counters, program.meters, program.registers, digests)
 
 
 _WITH_PRIORITY: Final = frozenset({ir.MatchKind.TERNARY, ir.MatchKind.RANGE, ir.MatchKind.OPTIONAL})
@@ -151,7 +182,11 @@ def _key_fields(table: ir.Table, kind: TableKind) -> tuple[Field, ...]:
 
 
 def _table(
-    table: ir.Table, index: int, actions: dict[str, ActionLayout], counters: dict[str, int]
+    table: ir.Table,
+    index: int,
+    actions: dict[str, ActionLayout],
+    counters: dict[str, int],
+    meters: dict[str, int],
 ) -> TableLayout:
     kind = kind_of(table)
     default = actions[table.default_action.action]
@@ -165,6 +200,7 @@ def _table(
         fields=_key_fields(table, kind),
         data_bytes=data_bytes,
         counter=None if table.direct_counter is None else counters[table.direct_counter],
+        meter=None if table.direct_meter is None else meters[table.direct_meter],
         default_action=default.index,
         default_data=data + bytes(data_bytes - len(data)),
     )

@@ -10,8 +10,10 @@ from p4kube_core.compiler.backends import layout, values
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.model import artifact
 
+_PADDING: Final = "@padding"
 _ENTRY_BYTES: Final = 64  # of the data plane's own, for each entry: header, pointers, slot
 _CELL_BYTES: Final = 16  # sizeof(struct p4k_cell)
+_METER_BYTES: Final = 104  # sizeof(struct p4k_meter_cell)
 
 
 def make(
@@ -33,6 +35,8 @@ def make(
     actions = _by_name(p4info.actions)
     counters = {**_by_name(p4info.counters), **_by_name(p4info.direct_counters)}
     owners = {of.counter: of.index for of in laid_out.tables if of.counter is not None}
+    registers = _by_name(p4info.registers)
+    digests = _by_name(p4info.digests)
     return artifact.Manifest(
         format=artifact.FORMAT,
         name=program.name,
@@ -55,7 +59,22 @@ def make(
             for index, counter in enumerate(laid_out.counters)
         ),
         drops=tuple(drops),
-        state_bytes=_state_bytes(laid_out) + _register_bytes(program),
+        state_bytes=_state_bytes(laid_out),
+        meters=_meters(laid_out, p4info),
+        registers=tuple(
+            artifact.Register(
+                index=index,
+                id=_id(registers, of.name),
+                name=of.name,
+                width=layout.width_bits(of.type),
+                size=of.size,
+            )
+            for index, of in enumerate(laid_out.registers)
+        ),
+        digests=tuple(_digest(of, digests) for of in laid_out.digests),
+        controller_headers=tuple(
+            _controller_header(of, p4info) for of in program.controller_headers
+        ),
     )
 
 
@@ -104,6 +123,7 @@ def _table(
         default_only=tuple(indices[a.action] for a in table.actions if a.default_only),
         const_default=table.const_default,
         table_only=tuple(indices[a.action] for a in table.actions if a.table_only),
+        direct_meter=of.meter,
         default=of.default_action.to_bytes(2, "big") + _default_data(of, laid_out),
         entries=entries,
     )
@@ -136,13 +156,59 @@ def _action(of: layout.ActionLayout, messages: Mapping[str, Any]) -> artifact.Ac
 
 
 def _state_bytes(laid_out: layout.Layout) -> int:
-    """What tables and counters take when they are full, one worker counted."""
+    """What tables, counters, meters and registers take when they are full, one worker counted."""
     entries = sum(
         of.table.size * (_ENTRY_BYTES + 8 * of.key_words + of.data_bytes) for of in laid_out.tables
     )
     cells = sum((counter.size + 1) * _CELL_BYTES for counter in laid_out.counters)
-    return entries + cells
+    metered = sum((meter.size + 1) * _METER_BYTES for meter in laid_out.meters)
+    registered = sum(
+        r.size * values.held_bits(layout.width_bits(r.type)) // 8 for r in laid_out.registers
+    )
+    return entries + cells + metered + registered
 
 
-def _register_bytes(program: ir.Program) -> int:
-    return sum(r.size * values.held_bits(layout.width_bits(r.type)) // 8 for r in program.registers)
+def _meters(laid_out: layout.Layout, p4info: Any) -> tuple[artifact.Meter, ...]:
+    messages = {**_by_name(p4info.meters), **_by_name(p4info.direct_meters)}
+    owners = {of.meter: of.index for of in laid_out.tables if of.meter is not None}
+    return tuple(
+        artifact.Meter(
+            index=index,
+            id=_id(messages, of.name),
+            name=of.name,
+            unit=of.unit.value,
+            size=of.size,
+            table=owners.get(index),
+        )
+        for index, of in enumerate(laid_out.meters)
+    )
+
+
+def _digest(of: layout.DigestLayout, messages: Mapping[str, Any]) -> artifact.Digest:
+    return artifact.Digest(
+        index=of.index,
+        id=_id(messages, of.digest.name),
+        name=of.digest.name,
+        data_bytes=of.data_bytes,
+        fields=tuple(
+            artifact.DigestField(
+                name=field.name,
+                width=field.width_bits,
+                offset=field.offset_bytes,
+                bytes=field.size_bytes,
+            )
+            for field in of.fields
+        ),
+    )
+
+
+def _controller_header(of: ir.ControllerHeader, p4info: Any) -> artifact.ControllerHeader:
+    message = _by_name(p4info.controller_packet_metadata)[of.name]
+    ids = {m.name: m.id for m in message.metadata if _PADDING not in m.annotations}
+    fields = []
+    offset = 0
+    for field in of.fields:
+        id_ = ids.get(field.name, 0)
+        fields.append(artifact.HeaderField(id_, field.name, field.width_bits, offset))
+        offset += field.width_bits
+    return artifact.ControllerHeader(of.name, (offset + 7) // 8, tuple(fields))

@@ -67,12 +67,7 @@ def is_mentioned(path: str, mentioned: Iterable[str]) -> bool:
     return any(f"{path}.".startswith(f"{m}.") or f"{m}.".startswith(f"{path}.") for m in mentioned)
 
 
-def st_walk(body: st.Body) -> Iterator[st.Statement]:
-    """Every statement of a body, outer ones first."""
-    for statement in body:
-        yield statement
-        for inner in st.bodies(statement):
-            yield from st_walk(inner)
+st_walk = st.walk
 
 
 def ex_walk(top: ex.Expression) -> Iterator[ex.Expression]:

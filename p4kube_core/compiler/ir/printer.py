@@ -22,6 +22,15 @@ def program(of: ir.Program) -> str:
     lines.extend(_variables(of.variables))
     for counter in of.counters:
         lines.extend(["", _counter(counter)])
+    for meter in of.meters:
+        owner = f" of table {meter.table}" if meter.table is not None else ""
+        lines.extend(["", f"meter {meter.name}[{meter.size}] {meter.unit}{owner}"])
+    for digest in of.digests:
+        fields = ", ".join(f"{f.name}: {f.type}" for f in digest.fields)
+        lines.extend(["", f"digest {digest.name}({fields})"])
+    for header in of.controller_headers:
+        fields = ", ".join(f"{f.name}: {f.width_bits}" for f in header.fields)
+        lines.extend(["", f"controller header {header.name}({fields})"])
     for register in of.registers:
         lines.extend(["", f"register {register.name}[{register.size}]: {register.type}"])
     for action in of.actions:
@@ -65,6 +74,8 @@ def _table(of: ir.Table) -> list[str]:
     lines = [f"table {of.name} size {of.size}"]
     if of.direct_counter is not None:
         lines[0] += f" counter {of.direct_counter}"
+    if of.direct_meter is not None:
+        lines[0] += f" meter {of.direct_meter}"
     lines += [f"  key {k.kind} {expression(k.expression)} as {k.control_name}" for k in of.keys]
     for a in of.actions:
         scope = " default_only" if a.default_only else " table_only" if a.table_only else ""
@@ -151,7 +162,7 @@ _Simple = (
     st.Assign | st.Clear | st.SetValid | st.Push | st.Pop | st.SetNextIndex
     | st.Extract | st.Advance | st.Lookahead | st.Verify | st.Emit
     | st.Leave | st.Return | st.Exit | st.ApplyTable | st.Count | st.Hash | st.Random
-    | st.ReadRegister | st.WriteRegister
+    | st.ReadRegister | st.WriteRegister | st.RunMeter | st.SendDigest
 )  # fmt: skip
 
 
@@ -198,6 +209,11 @@ def _simple(of: _Simple) -> str:
             return f"{show(of.result)} = random({show(of.low)}, {show(of.high)})"
         case st.ReadRegister():
             return f"{show(of.result)} = register {of.register}[{show(of.index)}]"
+        case st.RunMeter():
+            index = "" if of.index is None else f"[{show(of.index)}]"
+            return f"{show(of.result)} = meter {of.meter}{index}"
+        case st.SendDigest():
+            return f"digest {of.digest}({', '.join(map(show, of.values))})"
         case st.WriteRegister():
             return f"register {of.register}[{show(of.index)}] = {show(of.value)}"
         case _:

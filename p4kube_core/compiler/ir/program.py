@@ -153,6 +153,7 @@ class Table:
     direct_counter: str | None  # Counter.name
     annotations: tuple[Annotation, ...]
     span: Span
+    direct_meter: str | None = None  # Meter.name
 
 
 class CounterUnit(enum.StrEnum):
@@ -169,6 +170,62 @@ class Counter:
     size: int  # cells; of a direct counter the table's size
     table: str | None  # of a direct counter: the table that owns it
     automatic: bool  # a direct counter counts whenever an entry of its table is hit, without Count
+    span: Span
+
+
+class MeterUnit(enum.StrEnum):
+    PACKETS = "packets"
+    BYTES = "bytes"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Cells with two rates and three colours, which the control plane configures; one without
+    configuration is green.
+    """
+
+    name: str
+    unit: MeterUnit
+    size: int  # cells; of a direct meter the table's size
+    table: str | None  # of a direct meter: the table that owns it
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DigestField:
+    name: str  # members' names as P4Info has them, joined by dots; see Digest
+    type: types.Scalar
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What SendDigest tells the control plane: scalars, in the order of P4Info's type.
+
+    A header's members stand behind a bool, `$valid$`; members of a tuple are named by position.
+    """
+
+    name: str
+    fields: tuple[DigestField, ...]
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class HeaderField:
+    name: str  # as P4Info has it; of padding as the program has it
+    width_bits: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ControllerHeader:
+    """What stands in front of packets that go to or come from a controller, in order."""
+
+    name: str  # packet_in, packet_out
+    fields: tuple[HeaderField, ...]
     span: Span
 
 
@@ -276,6 +333,9 @@ class Program:
     controls: tuple[Control, ...]  # in the order in which they run
     span: Span
     registers: tuple[Register, ...] = ()
+    meters: tuple[Meter, ...] = ()
+    digests: tuple[Digest, ...] = ()
+    controller_headers: tuple[ControllerHeader, ...] = ()
 
     def control(self, role: Role) -> Control:
         """The control of that role; v1model has one of each."""

@@ -9,6 +9,7 @@ unchanged.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -312,11 +313,36 @@ class WriteRegister:
     value: ex.Expression
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class RunMeter:
+    """Meter the packet by cell `index` and set `result` (bit<8>): 0 green, 1 yellow, 2 red. Beyond
+    the meter's size the packet is green and nothing else happens.
+
+    Of a direct meter (in an action only, `index` None) the cell is that of the entry just found.
+    """
+
+    span: Span
+    meter: str
+    index: ex.Expression | None  # Bits, at most 64 wide
+    result: ex.Place
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SendDigest:
+    """Tell the control plane; one value for each of the digest's fields."""
+
+    span: Span
+    digest: str
+    values: tuple[ex.Expression, ...]
+
+
 Statement = (
     Assign | Clear | SetValid | Push | Pop | SetNextIndex
     | Extract | Advance | Lookahead | Verify | Emit
     | If | Switch | Block | Loop | Leave | Return | Exit
-    | ApplyTable | Count | Hash | Random | ReadRegister | WriteRegister
+    | ApplyTable | Count | Hash | Random | ReadRegister | WriteRegister | RunMeter | SendDigest
 )  # fmt: skip
 
 Body = tuple[Statement, ...]
@@ -335,6 +361,14 @@ def bodies(of: Statement) -> tuple[Body, ...]:
             return (of.body,)
         case _:
             return ()
+
+
+def walk(body: Body) -> Iterator[Statement]:
+    """Every statement of a body, outer ones first."""
+    for statement in body:
+        yield statement
+        for inner in bodies(statement):
+            yield from walk(inner)
 
 
 def reads(of: Statement) -> tuple[ex.Expression, ...]:
@@ -359,8 +393,10 @@ def reads(of: Statement) -> tuple[ex.Expression, ...]:
             return (of.condition,)
         case Switch():
             return (of.subject,)
-        case Count():
+        case Count() | RunMeter():
             return () if of.index is None else (of.index,)
+        case SendDigest():
+            return of.values
         case Hash():
             return of.data
         case Random():
@@ -384,7 +420,7 @@ def writes(of: Statement) -> tuple[ex.Place, ...]:
             return (of.header,)
         case Push() | Pop() | SetNextIndex():
             return (of.stack,)
-        case Hash() | Random() | ReadRegister():
+        case Hash() | Random() | ReadRegister() | RunMeter():
             return (of.result,)
         case ApplyTable():
             return tuple(p for p in (of.hit, of.action_run) if p is not None)

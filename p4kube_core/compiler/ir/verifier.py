@@ -68,6 +68,9 @@ class _Verifier:
         for counter in of.counters:
             if counter.table is not None and counter.table not in self.scope.tables:
                 self._found(counter.name, f"belongs to no table: {counter.table!r}", counter.span)
+        for meter in of.meters:
+            if meter.table is not None and meter.table not in self.scope.tables:
+                self._found(meter.name, f"belongs to no table: {meter.table!r}", meter.span)
         self._parser(of.parser)
         for control in of.controls:
             self._body(control.name, control.role, control.variables, control.body)
@@ -90,6 +93,9 @@ class _Verifier:
             "table": [t.name for t in of.tables],
             "counter": [c.name for c in of.counters],
             "register": [r.name for r in of.registers],
+            "meter": [m.name for m in of.meters],
+            "digest": [d.name for d in of.digests],
+            "controller header": [h.name for h in of.controller_headers],
             "type": [t.name for t in of.types],
             "state": [s.name for s in of.parser.states],
         }
@@ -181,6 +187,24 @@ class _Verifier:
             if counter is None or counter.table != of.name:
                 message = f"the direct counter {of.direct_counter!r} is not its own"
                 self._found(of.name, message, of.span)
+        if of.direct_meter is not None:
+            meter = self.scope.meters.get(of.direct_meter)
+            if meter is None or meter.table != of.name:
+                message = f"the direct meter {of.direct_meter!r} is not its own"
+                self._found(of.name, message, of.span)
+        for name in listed:
+            self._direct_meters(of, self.scope.actions.get(name))
+
+    def _direct_meters(self, of: ir.Table, action: ir.Action | None) -> None:
+        """An action may run the direct meter of every table that lists it, and no other."""
+        for statement in () if action is None else st.walk(action.body):
+            if (
+                isinstance(statement, st.RunMeter)
+                and statement.index is None
+                and statement.meter != of.direct_meter
+            ):
+                message = f"an action of its list runs the direct meter {statement.meter!r}"
+                self._found(of.name, message, statement.span)
 
     def _call(self, of: ir.Table, call: ir.ActionCall, listed: list[str], span: Span) -> None:
         if call.action not in listed:

@@ -19,6 +19,8 @@ class Scope:
     tables: dict[str, ir.Table] = field(default_factory=dict)
     counters: dict[str, ir.Counter] = field(default_factory=dict)
     registers: dict[str, ir.Register] = field(default_factory=dict)
+    meters: dict[str, ir.Meter] = field(default_factory=dict)
+    digests: dict[str, ir.Digest] = field(default_factory=dict)
     types: dict[str, types.Header | types.Struct] = field(default_factory=dict)
     labels: set[str] = field(default_factory=set)  # all that were seen, in the whole program
     exiting: set[str] = field(default_factory=set)
@@ -31,6 +33,8 @@ class Scope:
         self.tables = {t.name: t for t in self.program.tables}
         self.counters = {c.name: c for c in self.program.counters}
         self.registers = {r.name: r for r in self.program.registers}
+        self.meters = {m.name: m for m in self.program.meters}
+        self.digests = {d.name: d for d in self.program.digests}
         self.types = {t.name: t for t in self.program.types}
 
     def of_block(
@@ -45,5 +49,5 @@ class Scope:
         known.update((p.name, p.type) for p in parameters)
         return Scope(
             self.program, kind, known, self.actions, self.tables, self.counters, self.registers,
-            self.types, self.labels,
+            self.meters, self.digests, self.types, self.labels,
         )  # fmt: skip

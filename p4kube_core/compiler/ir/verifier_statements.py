@@ -59,6 +59,8 @@ def _placement(scope: Scope, of: st.Statement) -> Iterator[str]:
         yield f"{name} stands in a parser"
     if isinstance(of, st.Count) and of.index is None and scope.kind != "action":
         yield "a direct counter counts outside of an action"
+    if isinstance(of, st.RunMeter) and of.index is None and scope.kind != "action":
+        yield "a direct meter runs outside of an action"
 
 
 def _rule(scope: Scope, of: st.Statement, labels: frozenset[str]) -> Iterator[str]:
@@ -126,6 +128,10 @@ def _external(scope: Scope, of: st.Statement) -> Iterator[str]:
             yield from _register(scope, of, of.result.type)
         case st.WriteRegister():
             yield from _register(scope, of, of.value.type)
+        case st.RunMeter():
+            yield from _meter(scope, of)
+        case st.SendDigest():
+            yield from _digest(scope, of)
         case _:
             pass
 
@@ -185,9 +191,35 @@ def _register(
         yield f"no register {of.register!r}"
     elif held != register.type:
         yield f"the register {of.register!r} holds {register.type}, found {held}"
-    index = of.index.type
-    if not isinstance(index, types.Bits) or index.width > 64 or index.signed:
-        yield f"wanted an index of at most 64 bits, found {index}"
+    yield from _index(of.index.type)
+
+
+def _meter(scope: Scope, of: st.RunMeter) -> Iterator[str]:
+    meter = scope.meters.get(of.meter)
+    if meter is None:
+        yield f"no meter {of.meter!r}"
+    elif (of.index is None) != (meter.table is not None):
+        yield f"an index is wanted exactly for meters of no table ({of.meter!r})"
+    if of.index is not None:
+        yield from _index(of.index.type)
+    if of.result.type != _CODE:
+        yield f"a colour is bit<8>, found {of.result.type}"
+
+
+def _digest(scope: Scope, of: st.SendDigest) -> Iterator[str]:
+    digest = scope.digests.get(of.digest)
+    if digest is None:
+        yield f"no digest {of.digest!r}"
+        return
+    wanted, found = [f.type for f in digest.fields], [v.type for v in of.values]
+    if wanted != found:
+        shown = [", ".join(map(str, kinds)) for kinds in (wanted, found)]
+        yield f"the digest {of.digest!r} is of {shown[0]}, found {shown[1]}"
+
+
+def _index(of: types.Type) -> Iterator[str]:
+    if not isinstance(of, types.Bits) or of.width > 64 or of.signed:
+        yield f"wanted an index of at most 64 bits, found {of}"
 
 
 def _has_varbit(of: types.Type) -> bool:

@@ -7,16 +7,16 @@ from p4kube_core.compiler.frontend.checked import Call
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import folding, types
 from p4kube_core.compiler.ir import statements as st
-from p4kube_core.compiler.lowering import expressions, hashes, order, places, refusal
+from p4kube_core.compiler.lowering import cells, expressions, hashes, order, places, refusal
 from p4kube_core.compiler.lowering.frame import Frame
 
 _METADATA = "standard_metadata"
 
 
 def update(f: Frame, node: ast.Call, made: Call) -> None:
-    condition = expressions.value(f, _argument(made, "condition"))
+    condition = expressions.value(f, cells.argument(made, "condition"))
     inner = f.within()
-    target = places.settled_target(inner, _argument(made, "checksum"))
+    target = places.settled_target(inner, cells.argument(made, "checksum"))
     result = _hash(inner, node, made)
     assert isinstance(target.type, types.Bits)
     places.store(inner, target, folding.cast(target.type, result), node.span)
@@ -25,9 +25,9 @@ def update(f: Frame, node: ast.Call, made: Call) -> None:
 
 def verify(f: Frame, node: ast.Call, made: Call) -> None:
     """Sets standard_metadata.checksum_error where the checksum is wrong."""
-    condition = expressions.value(f, _argument(made, "condition"))
+    condition = expressions.value(f, cells.argument(made, "condition"))
     inner = f.within()
-    given = expressions.value(inner, _argument(made, "checksum"))
+    given = expressions.value(inner, cells.argument(made, "checksum"))
     result = _hash(inner, node, made)
     assert isinstance(given.type, types.Bits)
     computed = folding.cast(given.type, result)
@@ -40,19 +40,13 @@ def verify(f: Frame, node: ast.Call, made: Call) -> None:
     f.emit(st.If(node.span, condition, tuple(inner.out)))
 
 
-def _argument(made: Call, name: str) -> ast.Expression:
-    found = made.argument(name)
-    assert found is not None
-    return found
-
-
 def _hash(f: Frame, node: ast.Call, made: Call) -> ex.Var:
-    wanted = _argument(made, "algo")
+    wanted = cells.argument(made, "algo")
     algorithm = hashes.algorithm_of(f, wanted)
     if algorithm is None:
         message = "a checksum that is random"
         raise refusal.not_yet(message, wanted.span, refusal.ALGORITHM_NOT_YET)
-    given = _argument(made, "data")
+    given = cells.argument(made, "data")
     values = order.in_order(f, hashes.parts(f, given), node.span)
     payload = made.method.endswith("_with_payload")
     return hashes.computed(f, algorithm, hashes.leaves(values, given.span), payload, node.span)

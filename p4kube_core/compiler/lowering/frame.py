@@ -39,6 +39,9 @@ class Build:
     tables: list[ir.Table] = field(default_factory=list)
     counters: dict[str, ir.Counter] = field(default_factory=dict)
     registers: dict[str, ir.Register] = field(default_factory=dict)
+    meters: dict[str, ir.Meter] = field(default_factory=dict)
+    digests: dict[str, ir.Digest] = field(default_factory=dict)
+    digest_calls: tuple[ast.Call, ...] | None = None  # as P4Info counts them, once that is known
     sites: dict[AnyDeclaration, int] = field(default_factory=dict)  # applications of an instance
     statements: int = 0
     _taken: dict[str, dict[str, int]] = field(default_factory=dict)

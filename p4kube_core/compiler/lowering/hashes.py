@@ -15,7 +15,7 @@ from p4kube_core.compiler.frontend.source import Span
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import folding, types
 from p4kube_core.compiler.ir import statements as st
-from p4kube_core.compiler.lowering import expressions, order, places, refusal
+from p4kube_core.compiler.lowering import cells, expressions, order, places, refusal
 from p4kube_core.compiler.lowering.frame import Frame
 
 _WORD: Final = types.Bits(64)
@@ -31,9 +31,9 @@ _WIDTH_BITS: Final = {st.HashAlgorithm.CRC32: 32, st.HashAlgorithm.IDENTITY: 64}
 
 def hash_data(f: Frame, node: ast.Call, made: Call) -> None:
     """hash(): base + hash mod max, in 64 bits; a max of zero is one."""
-    target = places.settled_target(f, _argument(made, "result"))
-    algorithm = algorithm_of(f, _argument(made, "algo"))
-    base, data, most = (_argument(made, name) for name in ("base", "data", "max"))
+    target = places.settled_target(f, cells.argument(made, "result"))
+    algorithm = algorithm_of(f, cells.argument(made, "algo"))
+    base, data, most = (cells.argument(made, name) for name in ("base", "data", "max"))
     lowered = [lambda: _word(f, base), *parts(f, data), lambda: _word(f, most)]
     first, *values, last = order.in_order(f, lowered, node.span)
     if algorithm is None:
@@ -51,8 +51,8 @@ def hash_data(f: Frame, node: ast.Call, made: Call) -> None:
 
 def random(f: Frame, node: ast.Call, made: Call) -> None:
     """random(): leaves the result alone if `lo` is above `hi`."""
-    target = places.settled_target(f, _argument(made, "result"))
-    ends = [_argument(made, name) for name in ("lo", "hi")]
+    target = places.settled_target(f, cells.argument(made, "result"))
+    ends = [cells.argument(made, name) for name in ("lo", "hi")]
     low, high = order.in_order(f, [functools.partial(_word, f, e) for e in ends], node.span)
     inner = f.within()
     drawn = f.temporary(_WORD, node.span, "drawn")
@@ -117,9 +117,3 @@ def _word(f: Frame, node: ast.Expression) -> ex.Expression:
     found = expressions.value(f, node)
     assert isinstance(found.type, types.Bits)
     return folding.cast(_WORD, folding.cast(types.Bits(found.type.width), found))
-
-
-def _argument(made: Call, name: str) -> ast.Expression:
-    found = made.argument(name)
-    assert found is not None
-    return found

@@ -65,6 +65,8 @@ def make(f: Frame, node: Node, made: Call, local: str, declared: str) -> Instanc
             counter = _counter(f, result.name, name, node, made)
             if counter is not None:
                 f.build.counters[name] = counter
+            if result.name in ("meter", "direct_meter"):
+                f.build.meters[name] = _meter(f, result, name, node, made)
             if result.name == "register":
                 f.build.registers[name] = _register(f, result, name, node, made)
             return ExternInstance(result.name, name, node)
@@ -134,6 +136,19 @@ def _counter(f: Frame, type_name: str, name: str, node: Node, made: Call) -> ir.
     units = (ir.CounterUnit.PACKETS, ir.CounterUnit.BYTES, ir.CounterUnit.BOTH)
     is_direct = type_name == "direct_counter"
     return ir.Counter(name, units[number], size, None, is_direct, node.span)
+
+
+def _meter(f: Frame, of: p4.Extern, name: str, node: Node, made: Call) -> ir.Meter:
+    unit = made.argument("type")
+    assert unit is not None
+    number = expressions.known_number(f, unit)
+    size = 0
+    if of.name == "meter":
+        argument = made.argument("size")
+        assert argument is not None
+        size = expressions.known_number(f, argument)
+    units = (ir.MeterUnit.PACKETS, ir.MeterUnit.BYTES)
+    return ir.Meter(name, units[number], size, None, node.span)
 
 
 def _register(f: Frame, of: p4.Extern, name: str, node: Node, made: Call) -> ir.Register:

@@ -10,7 +10,15 @@ from p4kube_core.compiler.frontend.checked import AnyDeclaration, Call, CallKind
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import types
-from p4kube_core.compiler.lowering import blocks, instances, parsers, refusal, v1model
+from p4kube_core.compiler.lowering import (
+    blocks,
+    controller_headers,
+    instances,
+    meters,
+    parsers,
+    refusal,
+    v1model,
+)
 from p4kube_core.compiler.lowering.frame import Build, Flow, Frame
 from p4kube_core.compiler.lowering.scope import BlockInstance
 
@@ -71,6 +79,7 @@ def _program(f: Frame, main: Call, name: str, package: ast.Instantiation) -> ir.
         _control(f, _block(f, main, parameter), role, shared)
         for parameter, role in v1model.CONTROLS
     )
+    meters.check_direct(build, controls, lowered_parser)
     errors = sorted(build.checked.errors, key=lambda e: build.checked.errors[e])
     return ir.Program(
         name=name,
@@ -86,6 +95,9 @@ def _program(f: Frame, main: Call, name: str, package: ast.Instantiation) -> ir.
         controls=controls,
         span=package.span,
         registers=tuple(build.registers.values()),
+        meters=tuple(build.meters.values()),
+        digests=tuple(build.digests.values()),
+        controller_headers=tuple(controller_headers.declared(f)),
     )
 
 

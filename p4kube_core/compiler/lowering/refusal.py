@@ -12,6 +12,7 @@ NO_MAIN: Final = "P4K0403"  # no package `main`
 UNKNOWN_ARCHITECTURE: Final = "P4K0404"  # `main` is of a package that no back end knows
 NOT_KNOWN: Final = "P4K0405"  # a value that must be known when the program is compiled
 SHARED: Final = "P4K0406"  # something that only one table may have
+MISPLACED: Final = "P4K0407"  # a direct meter that runs where no entry of its table was found
 EXTERN_NOT_YET: Final = "P4K0501"  # an extern of the architecture that is not taken yet
 ALGORITHM_NOT_YET: Final = "P4K0502"  # a hash algorithm that is not taken yet
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import final
 
@@ -27,7 +28,6 @@ DEFAULT_SIZE = 1024  # entries, where the program says none
 _NOT_YET = {
     "implementation": "action profiles and selectors",
     "action_selector": "action selectors",
-    "meters": "direct meters",
     "psa_implementation": "action profiles and selectors",
     "support_timeout": "entries that time out",
 }
@@ -70,7 +70,7 @@ def _lower(f: Frame, table: TableInstance) -> LoweredTable:
     keys = tuple(_key(inner, key) for key in facts.keys)
     listed, declarations = _actions(inner, facts)
     default = _default(inner, facts, listed, declarations)
-    counter = _properties(inner, facts)
+    counter, meter = _properties(inner, facts)
     size = DEFAULT_SIZE if facts.size is None else facts.size
     name = f.build.unique("table", table.control_name)
     f.build.tables.append(
@@ -83,9 +83,10 @@ def _lower(f: Frame, table: TableInstance) -> LoweredTable:
             size=size,
             entries=entries.lower(inner, facts, keys),
             const_entries=facts.entries_are_const,
-            direct_counter=_attached(f, counter, name, size, table.declaration.name_span),
+            direct_counter=_attached_counter(f, counter, name, size, table.declaration.name_span),
             annotations=_annotations(table.declaration.annotations),
             span=table.declaration.name_span,
+            direct_meter=_attached_meter(f, meter, name, size, table.declaration.name_span),
         )
     )
     names = {a.action for a in listed}
@@ -146,9 +147,11 @@ def _default(
     return ir.ActionCall(lowered.name, actions.control_arguments(f, use))
 
 
-def _properties(f: Frame, facts: checked.Table) -> ExternInstance | None:
-    """The direct counter, if the table names one."""
-    counter = None
+def _properties(
+    f: Frame, facts: checked.Table
+) -> tuple[ExternInstance | None, ExternInstance | None]:
+    """The direct counter and the direct meter, if the table names one."""
+    counter = meter = None
     for name, node in facts.properties.items():
         if name in _NOT_YET:
             raise refusal.not_yet(f"{_NOT_YET[name]} ({name!r} of a table)", node.span)
@@ -156,10 +159,14 @@ def _properties(f: Frame, facts: checked.Table) -> ExternInstance | None:
             found = instances.instance_of(f, node.value)
             if isinstance(found, ExternInstance):
                 counter = found
-    return counter
+        if name == "meters":
+            found = instances.instance_of(f, node.value)
+            if isinstance(found, ExternInstance):
+                meter = found
+    return counter, meter
 
 
-def _attached(
+def _attached_counter(
     f: Frame, counter: ExternInstance | None, table: str, size: int, span: Span
 ) -> str | None:
     """Tell a direct counter whose it is."""
@@ -169,9 +176,21 @@ def _attached(
     if found.table is not None:
         message = f"the direct counter {found.name} is that of table {found.table} already"
         raise refusal.Refused(refusal.SHARED, message, span)
-    f.build.counters[counter.name] = ir.Counter(
-        found.name, found.unit, size, table, found.automatic, found.span
-    )
+    f.build.counters[counter.name] = dataclasses.replace(found, size=size, table=table)
+    return found.name
+
+
+def _attached_meter(
+    f: Frame, meter: ExternInstance | None, table: str, size: int, span: Span
+) -> str | None:
+    """Tell a direct meter whose it is."""
+    if meter is None:
+        return None
+    found = f.build.meters[meter.name]
+    if found.table is not None:
+        message = f"the direct meter {found.name} is that of table {found.table} already"
+        raise refusal.Refused(refusal.SHARED, message, span)
+    f.build.meters[meter.name] = dataclasses.replace(found, size=size, table=table)
     return found.name
 
 

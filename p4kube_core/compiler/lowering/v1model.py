@@ -16,9 +16,11 @@ from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.lowering import (
     checksums,
+    digests,
     expressions,
     hashes,
     instances,
+    meters,
     packets,
     places,
     refusal,
@@ -93,6 +95,7 @@ def _static_assert(f: Frame, node: ast.Call, made: Call) -> ex.Expression:
 _Handler = Callable[[Frame, ast.Call, Call], "ex.Expression | None"]
 
 _FUNCTIONS: dict[str, _Handler] = {
+    "digest": digests.send,
     "mark_to_drop": _mark_to_drop,
     "verify": packets.verify,
     "hash": hashes.hash_data,
@@ -115,6 +118,8 @@ _METHODS: dict[tuple[str, str], _Handler] = {
     ("packet_out", "emit"): packets.emit,
     ("counter", "count"): _count,
     ("direct_counter", "count"): _count_direct,
+    ("meter", "execute_meter"): meters.execute,
+    ("direct_meter", "read"): meters.read,
     ("register", "read"): registers.read,
     ("register", "write"): registers.write,
 }

@@ -14,12 +14,7 @@ Rewrite = Callable[[st.Body], st.Body]
 Change = Callable[[ex.Expression], ex.Expression]
 
 
-def statements(body: st.Body) -> Iterator[st.Statement]:
-    """Every statement, outer ones first."""
-    for statement in body:
-        yield statement
-        for inner in st.bodies(statement):
-            yield from statements(inner)
+statements = st.walk
 
 
 def expressions(of: ex.Expression) -> Iterator[ex.Expression]:
@@ -141,6 +136,11 @@ def with_expressions(of: st.Statement, change: Change) -> st.Statement:
             return dataclasses.replace(of, low=low, high=high, result=place(of.result))
         case st.ReadRegister():
             return dataclasses.replace(of, index=change(of.index), result=place(of.result))
+        case st.RunMeter():
+            index = None if of.index is None else change(of.index)
+            return dataclasses.replace(of, index=index, result=place(of.result))
+        case st.SendDigest():
+            return dataclasses.replace(of, values=tuple(change(e) for e in of.values))
         case st.WriteRegister():
             return dataclasses.replace(of, index=change(of.index), value=change(of.value))
         case st.Block() | st.Loop() | st.Leave() | st.Return() | st.Exit():

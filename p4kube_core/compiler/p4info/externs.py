@@ -22,7 +22,7 @@ def announce(context: Context) -> None:
             annotations = () if found.in_table else found.annotations
             context.announce(kind, found.name, annotations)
     for i, digest in enumerate(context.objects.digests):
-        context.announce(context.kinds.DIGEST, _digest_name(digest, i), ())
+        context.announce(context.kinds.DIGEST, digest_name(digest.type, i), ())
 
 
 def _kind(context: Context, found: ExternObject) -> int | None:
@@ -203,7 +203,7 @@ def add_table_properties(context: Context, table: TableObject, added: Any) -> No
 
 def add_digest_call(context: Context, digest: DigestObject) -> None:
     """The first call with each type of data; the others are the same digest."""
-    name = _digest_name(digest, context.objects.digests.index(digest))
+    name = digest_name(digest.type, context.objects.digests.index(digest))
     id_ = context.ids.of(context.kinds.DIGEST, name)
     if any(d.preamble.id == id_ for d in context.message.digests):
         return
@@ -212,7 +212,8 @@ def add_digest_call(context: Context, digest: DigestObject) -> None:
     context.types.set(added.type_spec, digest.type)
 
 
-def _digest_name(digest: DigestObject, position: int) -> str:
-    if isinstance(digest.type, types.Struct | types.Header | types.Union):
-        return external_name(digest.type)
+def digest_name(of: types.Type, position: int) -> str:
+    """What a digest of such data is called; `position` is that of its call among all of them."""
+    if isinstance(of, types.Struct | types.Header | types.Union):
+        return external_name(of)
     return f"digest_{position}"

@@ -7,6 +7,7 @@ from typing import Final
 
 from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.backends.dpdk.unit import DROPS, Unit
+from p4kube_core.compiler.ir import program as ir
 
 DIGEST_PLACE: Final = "@digest@"
 """Stands in the C where the digest will, since the digest is over the C too."""
@@ -20,6 +21,8 @@ def write(unit: Unit) -> None:
     _tables(unit)
     _counters(unit)
     _registers(unit)
+    _meters(unit)
+    _digests(unit)
     _array(unit, "const char *const", "drops", [f"{_text(reason)}," for reason in DROPS])
     program = unit.program
     code.line()
@@ -39,6 +42,10 @@ def write(unit: Unit) -> None:
         "\t.process = process,",
         f"\t.n_registers = {len(program.registers)},",
         f"\t.registers = {'registers' if program.registers else 'NULL'},",
+        f"\t.n_meters = {len(program.meters)},",
+        f"\t.n_digests = {len(program.digests)},",
+        f"\t.meters = {'meters' if program.meters else 'NULL'},",
+        f"\t.digests = {'digests' if program.digests else 'NULL'},",
         "};",
     )
 
@@ -126,3 +133,23 @@ def _registers(unit: Unit) -> None:
         width = layout.width_bits(of.type)
         lines.append(f"{{ .name = {_text(of.name)}, .width_bits = {width}, .size = {of.size} }},")
     _array(unit, "const struct p4k_register_spec", "registers", lines)
+
+
+def _meters(unit: Unit) -> None:
+    owners = {of.meter: of.index for of in unit.layout.tables if of.meter is not None}
+    lines = []
+    for index, of in enumerate(unit.layout.meters):
+        counts_bytes = "true" if of.unit is ir.MeterUnit.BYTES else "false"
+        lines.append(
+            f"{{ .name = {_text(of.name)}, .counts_bytes = {counts_bytes}, .size = {of.size}, "
+            f".table = {owners.get(index, -1)} }},"
+        )
+    _array(unit, "const struct p4k_meter_spec", "meters", lines)
+
+
+def _digests(unit: Unit) -> None:
+    lines = [
+        f"{{ .name = {_text(of.digest.name)}, .data_bytes = {of.data_bytes} }},"
+        for of in unit.layout.digests
+    ]
+    _array(unit, "const struct p4k_digest_spec", "digests", lines)

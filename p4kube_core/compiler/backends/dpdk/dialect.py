@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from p4kube_core.compiler.backends import values
+from p4kube_core.compiler.backends import joined, values
 from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
 
@@ -86,9 +87,32 @@ class Dpdk:
         low, high = writer.show(of.low), writer.show(of.high)
         writer.store(of.result, f"p4k_random(s->context->now_ns, {low}, {high})")
 
+    def meter(self, writer: Writer, of: st.RunMeter) -> None:
+        number = writer.unit.layout.meter_index(of.meter)
+        meter = writer.unit.layout.meters[number]
+        cells, now = f"s->context->meters[{number}]", "s->context->now_ns"
+        tokens = "s->length" if meter.unit is ir.MeterUnit.BYTES else "1"
+        if of.index is None:
+            call = f"p4k_meter(&{cells}[entry->slot], {now}, {tokens})"
+        else:
+            index = writer.show(of.index)
+            call = f"p4k_run_meter({cells}, {meter.size}, {index}, {now}, {tokens})"
+        writer.store(of.result, f"(uint8_t){call}")
+
+    def digest(self, writer: Writer, of: st.SendDigest) -> None:
+        unit, code = writer.unit, writer.unit.code
+        digest = unit.layout.digest(of.digest)
+        leaves = joined.fields(unit.printer, of.values, digest.fields)
+        code.open()
+        code.line(f"uint8_t data[{digest.data_bytes}];")
+        code.line()
+        code.lines(*joined.stores(leaves, "data", digest.data_bytes))
+        code.line(f"p4k_send_digest(s->context, {digest.index}, data, {digest.data_bytes});")
+        code.close()
+
     def register(self, writer: Writer, of: st.ReadRegister | st.WriteRegister) -> None:
-        registers = writer.unit.program.registers
-        number, register = next((i, r) for i, r in enumerate(registers) if r.name == of.register)
+        number = writer.unit.layout.register_index(of.register)
+        register = writer.unit.layout.registers[number]
         width = values.held_bits(types.width_bits(register.type))
         cells = f"s->context->registers[{number}], {register.size}, {writer.show(of.index)}"
         if isinstance(of, st.ReadRegister):

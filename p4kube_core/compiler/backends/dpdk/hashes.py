@@ -114,10 +114,7 @@ def _over_bytes(unit: Unit, leaves: tuple[joined.Leaf, ...], name: str, payload:
     code.line(f"_Alignas(8) uint8_t bytes[{max(size, 1)}];")
     code.line(f"{'uint16_t' if name != 'p4k_crc32' else 'uint32_t'} hash;")
     code.line()
-    for start in range(0, size, 8):
-        taken = min(8, size - start)
-        word = joined.word(leaves, start * 8, taken * 8)
-        code.line(f"p4k_store(bytes + {start}, {taken}, {word.c});")
+    code.lines(*joined.stores(leaves, "bytes", size))
     code.line(f"hash = {name}({name}_start, bytes, {size});")
     if payload:
         code.line(f"hash = {name}(hash, {unit.dialect.payload});")

@@ -18,6 +18,8 @@ MOST_DATA_BYTES: Final = 1024
 MOST_ENTRIES: Final = 1 << 26
 MOST_COUNTER_CELLS: Final = 1 << 26
 MOST_REGISTER_CELLS: Final = 1 << 26
+MOST_METER_CELLS: Final = 1 << 24
+MOST_DIGEST_BYTES: Final = 1024
 
 
 def check(program: ir.Program) -> None:
@@ -43,6 +45,11 @@ def check(program: ir.Program) -> None:
         name, size = register.name, register.size
         _check_type(found, register.type, name, register.span)
         _check_bound(found, "cells", name, size, MOST_REGISTER_CELLS, register.span)
+    for meter in program.meters:
+        _check_bound(found, "cells", meter.name, meter.size, MOST_METER_CELLS, meter.span)
+    for digest in program.digests:
+        size = sum((layout.width_bits(f.type) + 7) // 8 for f in digest.fields)
+        _check_bound(found, "bytes", digest.name, size, MOST_DIGEST_BYTES, digest.span)
     for body in walk.bodies(program):
         for statement in walk.st_walk(body):
             _check_statement(found, statement)

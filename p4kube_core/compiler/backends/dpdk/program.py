@@ -57,6 +57,8 @@ def _head(of: unit.Unit) -> None:
         '#include "p4k_program.h"',
         '#include "p4k_hash.h"',
         '#include "p4k_register.h"',
+        *(['#include "p4k_meter.h"'] if of.program.meters else []),
+        *(['#include "p4k_digest.h"'] if of.program.digests else []),
         "",
         "/* What a program leaves unused, or compares with itself, is its own affair. */",
         '#pragma GCC diagnostic ignored "-Wtype-limits"',

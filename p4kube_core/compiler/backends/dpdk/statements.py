@@ -82,6 +82,10 @@ class Writer:
                 self.unit.dialect.random(self, of)
             case st.ReadRegister() | st.WriteRegister():
                 self.unit.dialect.register(self, of)
+            case st.RunMeter():
+                self.unit.dialect.meter(self, of)
+            case st.SendDigest():
+                self.unit.dialect.digest(self, of)
             case _:
                 assert_never(of)
 

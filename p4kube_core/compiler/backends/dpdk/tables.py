@@ -64,14 +64,8 @@ def _find(unit: Unit, of: layout.TableLayout) -> None:
         f"table {of.table.name}: {', '.join(f.name for f in of.fields)}",
     )
     code.at(of.table.span)
-    keys = (of.table.keys[f.index].expression for f in of.fields)
-    leaves = joined.merged(
-        [
-            joined.leaf(printer, key, f.offset_bytes * 8 + f.pad_bits)
-            for key, f in zip(keys, of.fields, strict=True)
-        ],
-        64,
-    )
+    keys = [of.table.keys[f.index].expression for f in of.fields]
+    leaves = joined.fields(printer, keys, of.fields)
     code.line(f"const uint64_t key[{of.key_words}] = {{")
     for word in range(of.key_words):
         code.line(f"\tp4k_word({joined.word(leaves, word * 64, 64).c}),")

@@ -79,6 +79,14 @@ class Ebpf:
     def random(self, writer: Writer, of: st.Random) -> None:
         writer.store(of.result, f"p4k_random({writer.show(of.low)}, {writer.show(of.high)})")
 
+    def meter(self, writer: Writer, of: st.RunMeter) -> None:
+        del writer, of
+        raise errors.InvariantViolated("a meter reached target ebpf's printing of C")
+
+    def digest(self, writer: Writer, of: st.SendDigest) -> None:
+        del writer, of
+        raise errors.InvariantViolated("a digest reached target ebpf's printing of C")
+
     def register(self, writer: Writer, of: st.ReadRegister | st.WriteRegister) -> None:
         del writer, of
         raise errors.InvariantViolated("a register reached target ebpf's printing of C")

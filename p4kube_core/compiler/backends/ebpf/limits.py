@@ -161,6 +161,10 @@ def _check_statement(found: Diagnostics, of: st.Statement) -> None:
             _check_hash(found, of)
         case st.ReadRegister() | st.WriteRegister():
             found.error("P4K0508", "target ebpf has no registers yet", of.span)
+        case st.RunMeter():
+            found.error("P4K0508", "target ebpf has no meters yet", of.span)
+        case st.SendDigest():
+            found.error("P4K0508", "target ebpf has no digests yet", of.span)
         case st.Extract() | st.Emit():
             width = varbits.fixed_bits(of.header.type)
             varying = varbits.varying(of.header.type)
