@@ -127,14 +127,18 @@ class Register:
     index: int
     id: int
     name: str
-    width: int  # bits of a cell, at most 64
+    width: int  # bits of a cell, at most 128; control reads and writes those of at most 64
     size: int  # cells
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class DigestField:
-    """A scalar of what a digest sends, in the order of P4Info's type; right-aligned."""
+    """A scalar of what a digest sends, in the order of P4Info's type; right-aligned.
+
+    The fields of a header stand behind one of its own, `$valid$` (1 bit). Members of a tuple are
+    named f0, f1 and so on, the only field of a digest that is no structure `value`.
+    """
 
     name: str
     width: int  # bits

@@ -10,7 +10,7 @@ from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.backends.dpdk import program as programs
 from p4kube_core.compiler.backends.dpdk import unit
 from p4kube_core.compiler.ir import program as ir
-from tests.dataplane.program import targets
+from tests.dataplane.program import harness, targets
 
 
 def to_ir(path: Path) -> ir.Program:
@@ -67,6 +67,27 @@ class Compiled:
         index, record = self.record(table, keysets, action, *arguments, priority=priority)
         assert self.program.insert(index, record) == 0
         return index, record
+
+    def meter(self, name: str, index: int, *rates: int) -> None:
+        """Configure a cell: cir, cburst, pir, pburst."""
+        cir, cburst, pir, pburst = rates
+        assert isinstance(self.program, harness.Program)
+        self.program.meter(self.layout.meter_index(name), index, cir, cburst, pir, pburst)
+
+    def direct_meter(self, name: str, entry: tuple[int, bytes], *rates: int) -> None:
+        """The same of the entry's cell; `entry` as `add` gave it."""
+        self.meter(name, self.program.slot(*entry), *rates)
+
+    def digests(self) -> list[tuple[str, dict[str, int]]]:
+        """Those that were sent and not seen yet, with the numbers of their fields by name."""
+        found = []
+        assert isinstance(self.program, harness.Program)
+        while (sent := self.program.digest()) is not None:
+            of = self.layout.digests[sent[0]]
+            parts = {f.name: sent[1][f.offset_bytes :][: f.size_bytes] for f in of.fields}
+            values = {name: int.from_bytes(part, "big") for name, part in parts.items()}
+            found.append((of.digest.name, values))
+        return found
 
     def counter(self, name: str, index: int) -> tuple[int, int]:
         """Packets and bytes of a cell."""

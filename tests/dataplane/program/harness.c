@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness.h"
 
+#include "p4k_meter.h"
+#include "p4k_ring.h"
+
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CHECK(condition)                                                            \
 	do {                                                                        \
@@ -15,12 +17,17 @@
 		}                                                                   \
 	} while (0)
 
+#define EVENT_BYTES 4096
+
 struct harness {
 	void *object; /* of dlopen; NULL if the program is linked in */
 	const struct p4k_program *program;
 	struct p4k_table **tables;
 	struct p4k_cell **counters;
 	void **registers;
+	struct p4k_meter_cell **meters;
+	struct p4k_ring events;
+	uint64_t lost_events;
 	struct p4k_context context;
 };
 
@@ -55,6 +62,14 @@ struct harness *harness_new(const struct p4k_program *program)
 	for (unsigned int i = 0; i < program->n_registers; i++)
 		harness->registers[i] =
 			zeros(program->registers[i].size, p4k_register_bytes(&program->registers[i]));
+	harness->meters = zeros(program->n_meters, sizeof(struct p4k_meter_cell *));
+	for (unsigned int i = 0; i < program->n_meters; i++)
+		harness->meters[i] = zeros(program->meters[i].size + 1, sizeof(struct p4k_meter_cell));
+	harness->events.size = EVENT_BYTES;
+	harness->events.bytes = zeros(1, EVENT_BYTES);
+	harness->context.events = &harness->events;
+	harness->context.lost_events = &harness->lost_events;
+	harness->context.meters = harness->meters;
 	harness->context.registers = harness->registers;
 	harness->context.tables = (const struct p4k_table *const *)harness->tables;
 	harness->context.counters = harness->counters;
@@ -86,6 +101,10 @@ void harness_free(struct harness *harness)
 		free(harness->counters[i]);
 	for (unsigned int i = 0; i < harness->program->n_registers; i++)
 		free(harness->registers[i]);
+	for (unsigned int i = 0; i < harness->program->n_meters; i++)
+		free(harness->meters[i]);
+	free(harness->meters);
+	free(harness->events.bytes);
 	free(harness->registers);
 	free(harness->tables);
 	free(harness->counters);
@@ -127,6 +146,29 @@ uint32_t harness_slot(const struct harness *harness, unsigned int table, const u
 	return entry ? entry->slot : p4k_default(harness->tables[table])->slot;
 }
 
+void harness_meter(struct harness *harness, unsigned int meter, uint32_t index, uint64_t cir, uint64_t cburst,
+		   uint64_t pir, uint64_t pburst)
+{
+	p4k_meter_write(&harness->meters[meter][index], &(struct p4k_meter_config){true, cir, cburst, pir, pburst});
+}
+
+void harness_time(struct harness *harness, uint64_t now_ns)
+{
+	harness->context.now_ns = now_ns;
+}
+
+int64_t harness_digest(struct harness *harness, uint8_t *data)
+{
+	struct p4k_event event;
+
+	if (!p4k_ring_peek(&harness->events, &event))
+		return -1;
+	CHECK(event.kind == P4K_EVENT_DIGEST && event.index < harness->program->n_digests);
+	CHECK(event.length == harness->program->digests[event.index].data_bytes);
+	p4k_ring_take(&harness->events, &event, data);
+	return event.index;
+}
+
 unsigned int harness_run(struct harness *harness, unsigned int port, const uint8_t *data, uint32_t length,
 			 uint32_t headroom, uint32_t tailroom, uint8_t *out, uint32_t room, uint32_t *out_length)
 {
@@ -154,29 +196,4 @@ unsigned int harness_run(struct harness *harness, unsigned int port, const uint8
 		memcpy(out, packet.data, packet.length < room ? packet.length : room);
 	free(buffer);
 	return packet.egress_port;
-}
-
-double harness_time(struct harness *harness, unsigned int port, uint8_t *data, uint32_t length, uint32_t stride,
-		    uint32_t packets, unsigned int bursts)
-{
-	struct p4k_packet burst[P4K_BURST];
-	struct timespec start, end;
-	uint32_t next = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (unsigned int b = 0; b < bursts; b++) {
-		for (unsigned int i = 0; i < P4K_BURST; i++) {
-			burst[i] = (struct p4k_packet){
-				.data = data + (size_t)next * stride,
-				.length = length,
-				.headroom = 0,
-				.ingress_port = (uint16_t)port,
-			};
-			next = next + 1 < packets ? next + 1 : 0;
-		}
-		harness->program->process(&harness->context, burst, P4K_BURST);
-	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	return ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) /
-	       ((double)bursts * P4K_BURST);
 }

@@ -22,6 +22,13 @@ uint64_t harness_bytes(const struct harness *harness, unsigned int counter, uint
 /* Slot of the entry with the record's identity; the table's size (the default's cell) if there is none. */
 uint32_t harness_slot(const struct harness *harness, unsigned int table, const uint8_t *record);
 
+/* Rates and bursts of a meter's cell; the clock that meters see, at first a second. */
+void harness_meter(struct harness *harness, unsigned int meter, uint32_t index, uint64_t cir, uint64_t cburst,
+		   uint64_t pir, uint64_t pburst);
+void harness_time(struct harness *harness, uint64_t now_ns);
+/* The next digest: its index, with its data in `data`; -1 if there is none. */
+int64_t harness_digest(struct harness *harness, uint8_t *data);
+
 /*
  * Run one packet in a buffer of exactly headroom + length + tailroom bytes. Returns the egress port; `out`
  * takes up to `room` bytes of what comes out, *out_length is all of its length. Aborts if the program leaves the
@@ -29,9 +36,5 @@ uint32_t harness_slot(const struct harness *harness, unsigned int table, const u
  */
 unsigned int harness_run(struct harness *harness, unsigned int port, const uint8_t *data, uint32_t length,
 			 uint32_t headroom, uint32_t tailroom, uint8_t *out, uint32_t room, uint32_t *out_length);
-
-/* Nanoseconds a packet of `bursts` bursts of 32 packets, `stride` bytes apart in `data`, each `length` long. */
-double harness_time(struct harness *harness, unsigned int port, uint8_t *data, uint32_t length, uint32_t stride,
-		    uint32_t packets, unsigned int bursts);
 
 #endif

@@ -86,16 +86,15 @@ def library() -> ctypes.CDLL:
         ctypes.c_uint32,
         ctypes.POINTER(ctypes.c_uint32),
     ]
-    loaded.harness_time.restype = ctypes.c_double
-    loaded.harness_time.argtypes = [
+    loaded.harness_meter.argtypes = [
         ctypes.c_void_p,
         ctypes.c_uint,
-        ctypes.c_void_p,
         ctypes.c_uint32,
-        ctypes.c_uint32,
-        ctypes.c_uint32,
-        ctypes.c_uint,
+        *[ctypes.c_uint64] * 4,
     ]
+    loaded.harness_time.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+    loaded.harness_digest.restype = ctypes.c_int64
+    loaded.harness_digest.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     return loaded
 
 
@@ -154,6 +153,19 @@ class Program:
         size: int = self._library.harness_bytes(self._harness, counter, index)
         return packets, size
 
+    def meter(self, meter: int, index: int, cir: int, cburst: int, pir: int, pburst: int) -> None:
+        """Give a cell rates a second and bursts, in packets or bytes."""
+        self._library.harness_meter(self._harness, meter, index, cir, cburst, pir, pburst)
+
+    def set_time(self, now_ns: int) -> None:
+        self._library.harness_time(self._harness, now_ns)
+
+    def digest(self) -> tuple[int, bytes] | None:
+        """Index and data of the next digest that was sent, if there is one; data as long as any."""
+        room = ctypes.create_string_buffer(_ROOM)
+        index = self._library.harness_digest(self._harness, room)
+        return None if index < 0 else (index, room.raw)
+
     def slot(self, table: int, record: bytes) -> int:
         slot: int = self._library.harness_slot(self._harness, table, record)
         return slot
@@ -165,12 +177,3 @@ class Program:
             self._harness, port, data, len(data), headroom, tailroom, out, _ROOM, length
         )
         return Out(egress, out.raw[: length.value])
-
-    def time_ns(self, packets: Sequence[bytes], bursts: int = 20000, port: int = 1) -> float:
-        """Nanoseconds a packet; the packets are of one length and are changed over and over."""
-        stride = (len(packets[0]) + 127) // 128 * 128
-        memory = ctypes.create_string_buffer(b"".join(p.ljust(stride, b"\0") for p in packets))
-        ns: float = self._library.harness_time(
-            self._harness, port, memory, len(packets[0]), stride, len(packets), bursts
-        )
-        return ns

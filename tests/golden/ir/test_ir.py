@@ -82,13 +82,16 @@ def test_ir(case: reader.Case, golden: Golden) -> None:
     golden(case, shown)
 
 
+_DECLARED = ("counter ", "meter ", "digest ", "controller header ", "action ", "table ")
+
+
 def _parts(text: str, case: reader.Case) -> Iterator[str]:
-    """Counters, actions and tables, and the blocks that the case gives something for."""
+    """What is declared, and the blocks that the case gives something for."""
     blocks = {
         "parser ": "parser", "verify_checksum ": "verify", "ingress ": "apply",
         "compute_checksum ": "update", "deparser ": "deparse",
     }  # fmt: skip
     for part in text.rstrip("\n").split("\n\n")[2:]:
         wanted = next((s for head, s in blocks.items() if part.startswith(head)), None)
-        if part.startswith(("counter ", "action ", "table ")) or wanted in case.sections:
+        if part.startswith(_DECLARED) or wanted in case.sections:
             yield part

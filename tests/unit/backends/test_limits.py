@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from p4kube_core import errors
@@ -19,6 +21,7 @@ TEXT_VARIABLE = ir.Variable("text", TEXT, h.SPAN)
 ODD = types.Header("odd_t", (types.Member("half", types.Bits(4)),))
 ODD_VARIABLE = ir.Variable("odd", ODD, h.SPAN)
 X = ir.Variable("x", types.Bits(32), h.SPAN)
+LONG = ir.DigestField("x", types.Bits(128))
 SIGNED = ir.Variable("x", types.Bits(32, signed=True), h.SPAN)
 
 
@@ -60,6 +63,19 @@ digested = (
         (
             "P4K0507",
             h.program((X,), (START,), tables=(table(ir.MatchKind.EXACT, size=1 << 30),)),
+        ),
+        (
+            "P4K0507",
+            dataclasses.replace(
+                h.program((X,), (START,)),
+                meters=(ir.Meter("m", ir.MeterUnit.BYTES, 1 << 25, None, h.SPAN),),
+            ),
+        ),
+        (
+            "P4K0507",
+            dataclasses.replace(
+                h.program((X,), (START,)), digests=(ir.Digest("d", (LONG,) * 65, h.SPAN),)
+            ),
         ),
         ("P4K0508", h.program((X,), (START,), hashed(st.HashAlgorithm.CRC32_CUSTOM))),
         (

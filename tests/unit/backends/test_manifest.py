@@ -15,6 +15,7 @@ from p4kube_core.model import artifact
 PROGRAM = """
 #include <core.p4>
 #include <v1model.p4>
+@controller_header("packet_in") header in_t { bit<9> port; @padding bit<7> pad; bit<32> why; }
 header h_t { bit<32> a; bit<16> b; bit<8> c; }
 struct headers_t { h_t h; }
 struct metadata_t { }
@@ -24,6 +25,9 @@ parser p(packet_in packet, out headers_t hdr, inout metadata_t m, inout standard
 control v(inout headers_t hdr, inout metadata_t m) { apply { } }
 control i(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t sm) {
     direct_counter(CounterType.packets_and_bytes) hits;
+    meter(8, MeterType.bytes) flows;
+    direct_meter<bit<2>>(MeterType.packets) rates;
+    register<bit<48>>(16) macs;
     action set(bit<9> port, bit<20> x) { sm.egress_spec = port; hdr.h.b = x[15:0]; }
     action drop() { mark_to_drop(sm); }
     table t {
@@ -39,7 +43,22 @@ control i(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t sm)
         const default_action = set(1, 2);
         const entries = { 5: set(3, 4); }
     }
-    apply { t.apply(); fixed.apply(); }
+    table ranked {
+        key = { hdr.h.b: range; hdr.h.c: optional; }
+        actions = { set; NoAction; }
+        meters = rates;
+        const entries = { (7 .. 9, 1): set(1, 2); }
+    }
+    apply {
+        bit<8> colour;
+        t.apply();
+        fixed.apply();
+        ranked.apply();
+        flows.execute_meter(1, colour);
+        macs.write(0, 1);
+        digest(1, {hdr.h.b, colour == 2});
+        digest(1, hdr.h);
+    }
 }
 control e(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t sm) { apply { } }
 control c(inout headers_t hdr, inout metadata_t m) { apply { } }
@@ -92,6 +111,62 @@ def test_a_table_tells_what_the_program_brings(
     assert table.const_default
     assert table.default == index.to_bytes(2, "big") + bytes.fromhex("0001 000002")
     assert table.entries == (b"\x05" + index.to_bytes(2, "big") + bytes.fromhex("0003 000004"),)
+
+
+def test_ranges_and_optional_fields_are_of_a_ternary_table(
+    made: tuple[target.Generated, driver.Compiled],
+) -> None:
+    table = made[0].manifest.tables[2]
+    assert (table.kind, [(f.name, f.match) for f in table.fields]) == (
+        "ternary",
+        [("hdr.h.b", "range"), ("hdr.h.c", "optional")],
+    )
+    assert [entry.hex() for entry in table.entries] == [
+        "0007 01 0009 ff 00000001 0000 0001 000002".replace(" ", "")
+    ]
+
+
+def test_meters_and_registers_have_the_ids_of_p4info(
+    made: tuple[target.Generated, driver.Compiled],
+) -> None:
+    manifest, info = made[0].manifest, made[1].p4info()
+    (meter,), (direct,), (register,) = info.meters, info.direct_meters, info.registers
+    assert manifest.meters == (
+        artifact.Meter(0, meter.preamble.id, "i.flows", "bytes", 8, None),
+        artifact.Meter(1, direct.preamble.id, "i.rates", "packets", 1024, 2),
+    )
+    assert [t.direct_meter for t in manifest.tables] == [None, None, 1]
+    assert manifest.registers == (artifact.Register(0, register.preamble.id, "i.macs", 48, 16),)
+
+
+def test_digests_are_their_fields_in_p4infos_order(
+    made: tuple[target.Generated, driver.Compiled],
+) -> None:
+    first, second = made[1].p4info().digests
+    listed = artifact.DigestField("f0", 16, 0, 2), artifact.DigestField("f1", 1, 2, 1)
+    header = [("$valid$", 1, 0, 1), ("a", 32, 1, 4), ("b", 16, 5, 2), ("c", 8, 7, 1)]
+    assert made[0].manifest.digests == (
+        artifact.Digest(0, first.preamble.id, first.preamble.name, 3, listed),
+        artifact.Digest(
+            1, second.preamble.id, "h_t", 8, tuple(artifact.DigestField(*f) for f in header)
+        ),
+    )
+
+
+def test_a_header_for_controllers_has_bit_offsets_and_its_padding_no_id(
+    made: tuple[target.Generated, driver.Compiled],
+) -> None:
+    assert made[0].manifest.controller_headers == (
+        artifact.ControllerHeader(
+            "packet_in",
+            6,
+            (
+                artifact.HeaderField(1, "port", 9, 0),
+                artifact.HeaderField(0, "pad", 7, 9),
+                artifact.HeaderField(3, "why", 32, 16),
+            ),
+        ),
+    )
 
 
 def test_the_digest_is_of_the_content_and_stands_in_the_c(

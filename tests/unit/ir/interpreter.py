@@ -60,6 +60,8 @@ class Run:
     variables: dict[str, Value] = field(default_factory=dict)
     counted: list[tuple[str, int | None]] = field(default_factory=list)
     registers: dict[tuple[str, int], int] = field(default_factory=dict)
+    colours: dict[tuple[str, int | None], int] = field(default_factory=dict)  # by meter and cell
+    sent: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)  # digests
     at: int = 0  # bits read
     out: list[tuple[int, int]] = field(default_factory=list)  # width and value of what is emitted
 
@@ -277,6 +279,11 @@ class Run:
             case st.ReadRegister():
                 cell = (of.register, self.value(of.index))
                 self.store(of.result, self.registers.get(cell, 0))
+            case st.RunMeter():
+                index = None if of.index is None else self.value(of.index)
+                self.store(of.result, self.colours.get((of.meter, index), 0))
+            case st.SendDigest():
+                self.sent.append((of.digest, tuple(map(self.value, of.values))))
             case st.WriteRegister():
                 size = next(r.size for r in self.program.registers if r.name == of.register)
                 index = self.value(of.index)

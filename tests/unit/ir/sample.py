@@ -38,12 +38,19 @@ PORT = ex.Var(B16, "port")
 
 COUNT = ir.Counter("ingress.count", ir.CounterUnit.BOTH, 8, None, False, SPAN)
 DIRECT = ir.Counter("ingress.direct", ir.CounterUnit.BOTH, 16, "ingress.t", False, SPAN)
+METER = ir.Meter("ingress.meter", ir.MeterUnit.PACKETS, 8, None, SPAN)
+RATES = ir.Meter("ingress.rates", ir.MeterUnit.BYTES, 16, "ingress.t", SPAN)
 FORWARD = ir.Action(
     "ingress.forward",
     "ingress.forward",
     (ir.Parameter("port", "port", B16),),
     (),
-    (st.Assign(SPAN, B, PORT), st.Count(SPAN, "ingress.direct", None)),
+    (
+        st.Assign(SPAN, B, PORT),
+        st.Count(SPAN, "ingress.direct", None),
+        st.RunMeter(SPAN, "ingress.rates", None, A),
+        st.SendDigest(SPAN, "learn_t", (A, B)),
+    ),
     SPAN,
 )
 TABLE = ir.Table(
@@ -58,6 +65,7 @@ TABLE = ir.Table(
     direct_counter="ingress.direct",
     annotations=(),
     span=SPAN,
+    direct_meter="ingress.rates",
 )
 PARSER = ir.Parser(
     name="parse",
@@ -93,6 +101,8 @@ PROGRAM = ir.Program(
     controls=(INGRESS, DEPARSER),
     span=SPAN,
     registers=(ir.Register("ingress.seen", B16, 4, SPAN),),
+    meters=(METER, RATES),
+    digests=(ir.Digest("learn_t", (ir.DigestField("a", B8), ir.DigestField("b", B16)), SPAN),),
 )
 
 

@@ -146,6 +146,22 @@ CONTROL = [
         st.ReadRegister(SPAN, "ingress.seen", FLAG, B),
         "wanted an index of at most 64 bits, found bool",
     ),
+    (st.RunMeter(SPAN, "none", WORD, A), "no meter 'none'"),
+    (st.RunMeter(SPAN, "ingress.meter", WORD, B), "a colour is bit<8>, found bit<16>"),
+    (
+        st.RunMeter(SPAN, "ingress.meter", FLAG, A),
+        "wanted an index of at most 64 bits, found bool",
+    ),
+    (
+        st.RunMeter(SPAN, "ingress.rates", WORD, A),
+        "an index is wanted exactly for meters of no table ('ingress.rates')",
+    ),
+    (st.RunMeter(SPAN, "ingress.rates", None, A), "a direct meter runs outside of an action"),
+    (st.SendDigest(SPAN, "none", (A,)), "no digest 'none'"),
+    (
+        st.SendDigest(SPAN, "learn_t", (B, A)),
+        "the digest 'learn_t' is of bit<8>, bit<16>, found bit<16>, bit<8>",
+    ),
     (st.Random(SPAN, LEAST, LEAST, A), "wanted bit<64> for a random number, found bit<8>"),
 ]
 
@@ -215,6 +231,26 @@ TABLES = [
 ]
 
 
+def test_the_direct_meter_of_a_table_is_its_own() -> None:
+    table = dataclasses.replace(TABLE, direct_meter="ingress.meter")
+    assert messages(sample.with_table(table)) == [
+        "the direct meter 'ingress.meter' is not its own",
+        "an action of its list runs the direct meter 'ingress.rates'",
+    ]
+
+
+def test_an_action_runs_the_direct_meter_of_another_table() -> None:
+    other = dataclasses.replace(TABLE, name="ingress.u", direct_counter=None, direct_meter=None)
+    wrong = dataclasses.replace(PROGRAM, tables=(TABLE, other))
+    assert messages(wrong) == ["an action of its list runs the direct meter 'ingress.rates'"]
+
+
+def test_a_direct_meter_belongs_to_a_table_that_is_not() -> None:
+    meters = (sample.METER, dataclasses.replace(sample.RATES, table="gone"))
+    found = messages(dataclasses.replace(PROGRAM, meters=meters))
+    assert "belongs to no table: 'gone'" in found
+
+
 @pytest.mark.parametrize(("change", "message"), TABLES, ids=[m for _, m in TABLES])
 def test_tables(change: dict[str, object], message: str) -> None:
     table = dataclasses.replace(TABLE, **change)  # type: ignore[arg-type]
@@ -243,6 +279,8 @@ PROGRAMS = [
     ({"actions": PROGRAM.actions * 2}, "two of action 'ingress.forward'"),
     ({"tables": PROGRAM.tables * 2}, "two of table 'ingress.t'"),
     ({"counters": (*PROGRAM.counters, sample.COUNT)}, "two of counter 'ingress.count'"),
+    ({"meters": (*PROGRAM.meters, sample.METER)}, "two of meter 'ingress.meter'"),
+    ({"digests": PROGRAM.digests * 2}, "two of digest 'learn_t'"),
     ({"errors": ("Other",)}, "error 0 is not NoError"),
     ({"metadata": "other"}, "no variable 'other' for the architecture's metadata"),
     ({"controls": (*PROGRAM.controls, sample.DEPARSER)}, "two controls have one role"),

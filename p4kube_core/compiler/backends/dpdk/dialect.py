@@ -104,10 +104,10 @@ class Dpdk:
         digest = unit.layout.digest(of.digest)
         leaves = joined.fields(unit.printer, of.values, digest.fields)
         code.open()
-        code.line(f"uint8_t data[{digest.data_bytes}];")
+        code.line(f"uint8_t bytes[{max(digest.data_bytes, 1)}];")
         code.line()
-        code.lines(*joined.stores(leaves, "data", digest.data_bytes))
-        code.line(f"p4k_send_digest(s->context, {digest.index}, data, {digest.data_bytes});")
+        code.lines(*joined.stores(leaves, "bytes", digest.data_bytes))
+        code.line(f"p4k_send_digest(s->context, {digest.index}, bytes, {digest.data_bytes});")
         code.close()
 
     def register(self, writer: Writer, of: st.ReadRegister | st.WriteRegister) -> None:

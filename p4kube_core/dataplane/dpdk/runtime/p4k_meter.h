@@ -36,7 +36,7 @@
 
 enum p4k_colour { P4K_GREEN, P4K_YELLOW, P4K_RED };
 
-struct p4k_bucket {
+struct p4k_token_bucket {
 	uint64_t rate;	   /* tokens a second; control: wo before the cell's version says so, packets: ro */
 	uint64_t burst;	   /* likewise */
 	uint64_t empty_at; /* control: wo likewise, packets: rw */
@@ -46,7 +46,7 @@ struct p4k_bucket {
 struct p4k_meter_cell {
 	uint64_t version; /* bit 0: the bucket pair in use, bit 1: configured; control: wo, packets: ro */
 	struct {
-		struct p4k_bucket committed, peak;
+		struct p4k_token_bucket committed, peak;
 	} pairs[2];
 };
 
@@ -61,7 +61,7 @@ static inline __attribute__((always_inline, unused)) uint64_t p4k_filled(uint64_
 }
 
 /* Take tokens if there are so many. */
-P4K_TAKE bool p4k_take(struct p4k_bucket *bucket, uint64_t now_ns, uint64_t tokens)
+P4K_TAKE bool p4k_take(struct p4k_token_bucket *bucket, uint64_t now_ns, uint64_t tokens)
 {
 	uint64_t rate, burst, filled, empty_at;
 
@@ -121,7 +121,7 @@ struct p4k_meter_config {
 	uint64_t cir, cburst, pir, pburst; /* tokens a second and tokens; without meaning where it is not set */
 };
 
-static inline void p4k_fill_bucket(struct p4k_bucket *bucket, uint64_t rate, uint64_t burst)
+static inline void p4k_fill_bucket(struct p4k_token_bucket *bucket, uint64_t rate, uint64_t burst)
 {
 	const uint64_t most = burst < P4K_MOST_BURST ? burst : P4K_MOST_BURST;
 
@@ -151,8 +151,8 @@ static inline void p4k_meter_write(struct p4k_meter_cell *cell, const struct p4k
 /* Control: the configuration that was written. */
 static inline struct p4k_meter_config p4k_meter_read(const struct p4k_meter_cell *cell)
 {
-	const struct p4k_bucket *committed = &cell->pairs[cell->version & 1].committed;
-	const struct p4k_bucket *peak = &cell->pairs[cell->version & 1].peak;
+	const struct p4k_token_bucket *committed = &cell->pairs[cell->version & 1].committed;
+	const struct p4k_token_bucket *peak = &cell->pairs[cell->version & 1].peak;
 
 	if (!(cell->version & P4K_METER_CONFIGURED))
 		return (struct p4k_meter_config){0};
