@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DATAPLANE = ROOT / "p4kube_core/dataplane/dpdk/build/release/p4kube-dataplane"
+CNI_PLUGINS = Path("/usr/lib/cni")
 GUEST = Path(os.environ.get("P4KUBE_GUEST", ROOT / ".build/guest"))
 SHELL_PYTHON = Path(os.environ.get("P4KUBE_SHELL_PYTHON", ROOT / ".build/shell/bin/python"))
 
@@ -25,6 +26,8 @@ def _missing(marker: str) -> str | None:
             return "needs qemu-system-x86_64"
         case "needs_qemu" if not (GUEST / "complete").exists():
             return "needs a kernel to boot: make guest"
+        case "needs_cni" if not (CNI_PLUGINS / "bridge").exists():
+            return f"needs the plug-ins in {CNI_PLUGINS}: apt install containernetworking-plugins"
         case "needs_shell" if not SHELL_PYTHON.exists():
             return "needs p4runtime-shell in its own environment: make shell"
         case _:
@@ -35,7 +38,7 @@ def _missing(marker: str) -> str | None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     reasons = [
         reason
-        for marker in ("needs_root", "needs_dpdk", "needs_qemu", "needs_shell")
+        for marker in ("needs_root", "needs_dpdk", "needs_qemu", "needs_cni", "needs_shell")
         if item.get_closest_marker(marker) and (reason := _missing(marker))
     ]
     if not reasons:
