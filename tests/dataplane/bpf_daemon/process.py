@@ -95,20 +95,33 @@ def _shown(*words: str) -> list[dict[str, Any]]:
     return shown
 
 
-def attached(interface: str) -> tuple[set[int], set[int]]:
-    """Ids of the program at the ingress of an interface, and of its maps."""
+Ids = tuple[set[int], set[int]]
+"""Of programs, and of maps."""
+
+
+def attached(interface: str) -> set[int]:
+    """Ids of the program at the ingress of an interface."""
     shown = subprocess.run(
         ["tc", "-j", "filter", "show", "dev", interface, "ingress"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    (program,) = (f["options"]["prog"]["id"] for f in json.loads(shown) if "options" in f)
-    maps = next(p["map_ids"] for p in _shown("prog", "list") if p["id"] == program)
-    return {program}, set(maps)
+    return {f["options"]["prog"]["id"] for f in json.loads(shown) if "options" in f}
 
 
-def until_unloaded(ids: tuple[set[int], set[int]]) -> None:
+def held(pid: int) -> Ids:
+    """What a process has descriptors of."""
+    ids: Ids = set(), set()
+    for entry in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        for line in entry.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in ("prog_id", "map_id"):
+                ids[name == "map_id"].add(int(value))
+    return ids
+
+
+def until_unloaded(ids: Ids) -> None:
     """Wait until the kernel, which frees later, has none of these programs and maps."""
     give_up = time.monotonic() + 20
     programs, maps = ids

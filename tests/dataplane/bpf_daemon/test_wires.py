@@ -67,8 +67,10 @@ def test_nothing_is_left(bpf: process.Process, wires: artifact.Artifact, how: st
             bpf.call("port_add", name=host.wire, kind="packet", interface=host.wire)
             bpf.call("wire", device=1, port=number, name=host.wire)
         bpf.again()
-        ours = process.attached(both[0].wire)
-        assert all("p4k_program" in filters(host) for host in both)
+        programs, maps = process.held(bpf.process.pid)
+        hooks = {i for host in both for i in process.attached(host.wire)}
+        assert len(hooks) == 2
+        assert all("p4k_hook" in filters(host) for host in both)
         if how == "unwire":
             for number in (1, 2):
                 bpf.call("unwire", device=1, port=number)
@@ -80,8 +82,8 @@ def test_nothing_is_left(bpf: process.Process, wires: artifact.Artifact, how: st
         if how == "unwire":
             bpf.call("device_remove", id=1)
         if how != "stop":
-            assert [p for p in bpf.bpffs.iterdir() if p.suffix != ".debug"] == []
-    process.until_unloaded(ours)
+            assert bpf.stop() == 0
+    process.until_unloaded((programs | hooks, maps))
 
 
 def test_a_wire_taken_at_both_hooks(bpf: process.Process, wires: artifact.Artifact) -> None:

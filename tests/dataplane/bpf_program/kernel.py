@@ -17,9 +17,15 @@ from tests.dataplane.program import harness
 
 MASKS: Final = 128
 PORTS: Final = 512
-COLLECT: Final = 5
+SLOTS: Final = 256
+LEVELS: Final = 8
+COLLECT: Final = 4
+DROPS: Final = len(programs.DROPS)
+_SLOT: Final = 3  # the device's, among those that a loaded program may have
 _SHORTEST: Final = 60  # the kernel takes no packet that ends within its Ethernet or IP header
 _PASSED: Final = 0
+_CELL_BYTES: Final = 16
+_CELLS: Final = 4096
 
 
 def build(c: str) -> bytes:
@@ -28,58 +34,69 @@ def build(c: str) -> bytes:
 
 
 class Program:
-    """One program with maps of its own, and a copy for each port that a packet comes from."""
+    """One program, loaded as for tests, with the maps of one device."""
 
-    def __init__(self, program: ir.Program, test: bool = True) -> None:
-        self._test = test
+    def __init__(self, program: ir.Program) -> None:
         self._layout = layout.lay_out(program)
         self._data = build(programs.write(programs.make(program)))
-        self._copies: dict[int, libbpf.Object] = {}
-        self._first = self.copy(1)
+        self._loaded = libbpf.Object(self._data, struct.pack("=I", 1))
         self._slots: dict[tuple[int, bytes], int] = {}
         self._tuples: dict[tuple[int, bytes], tuple[int, int]] = {}
-        self._masks: dict[int, int] = {}
+        self._own: dict[str, int] = {}  # the device's maps
+        for name, outer in self._loaded.maps.items():
+            kind, _, number = name.partition("_")
+            if kind in ("table", "masks", "counter"):
+                self._own[name] = self._make_own(kind, int(number), outer)
         for table in self._layout.tables:
-            if table.kind is layout.TableKind.TERNARY:
-                size = 12 + table.key_bytes
-                self._masks[table.index] = libbpf.make_array(size, MASKS)
-                self._first.update(
-                    f"masks_{table.index}", bytes(4), struct.pack("=i", self._masks[table.index])
-                )
             self.set_default(table.index, table.default_action, table.default_data)
             for entry in table.table.entries:
                 action = self._layout.action(entry.call.action)
                 assert self.insert(table.index, layout.record(table, action, entry)) == 0
         for port in range(PORTS):
-            self.exit(port, COLLECT, 0)
+            self.exit(port, COLLECT, port)
 
-    def exit(self, port: int, kind: int, interface: int) -> None:
-        """Where packets go that leave by a P4 port; kind and index as in p4k_bpf.h."""
-        self._first.update("exits", struct.pack("=I", port), struct.pack("=II", kind, interface))
+    def _make_own(self, kind: str, number: int, outer: int) -> int:
+        key, value, entries, place = 4, _CELL_BYTES, _CELLS, _SLOT
+        make = libbpf.make_array
+        if kind == "counter":
+            direct = {table.counter for table in self._layout.tables}
+            if number in direct:
+                place, make, entries = _SLOT * LEVELS, libbpf.make_inner_array, _CELLS
+            else:
+                entries = self._layout.counters[number].size
+        elif kind == "masks":
+            value, entries = 12 + self._layout.tables[number].key_bytes, MASKS
+        else:
+            table = self._layout.tables[number]
+            value, entries = 12 + table.data_bytes, max(table.table.size, 1)
+            key = table.key_bytes + 4 * (table.kind is not layout.TableKind.EXACT)
+            lpm = table.kind is layout.TableKind.LPM
+            make = libbpf.make_trie if lpm else libbpf.make_hash
+        own = make(key, value, entries)
+        libbpf.update(outer, struct.pack("=I", place), struct.pack("=i", own))
+        return own
 
-    def copy(self, port: int) -> libbpf.Object:
-        if port not in self._copies:
-            settings = struct.pack("=II", port, self._test)
-            first = self._copies.get(1)
-            self._copies[port] = libbpf.Object(self._data, settings, first)
-        return self._copies[port]
+    def exit(self, port: int, kind: int, to: int) -> None:
+        """Where packets go that leave by a P4 port; kind and what it leads to as in p4k_bpf.h."""
+        place = struct.pack("=I", _SLOT << 16 | port)
+        self._loaded.update("exits", place, struct.pack("=IIII", kind, to, 0, 0))
 
     def close(self) -> None:
-        for copy in self._copies.values():
-            copy.close()
-        self._copies = {}
-        for masks in self._masks.values():
-            os.close(masks)
-        self._masks = {}
+        self._loaded.close()
+        for own in self._own.values():
+            os.close(own)
+        self._own = {}
 
     def __del__(self) -> None:
-        if hasattr(self, "_masks"):
+        if hasattr(self, "_own"):
             self.close()
 
     def set_default(self, table: int, action: int, data: bytes) -> int:
         of = self._layout.tables[table]
-        entry = struct.pack("=IIHH", of.table.size, 0, action, 0) + data
-        self._first.update(f"default_{table}", bytes(4), entry.ljust(12 + of.data_bytes, b"\0"))
+        stride = (12 + of.data_bytes + 7) // 8 * 8
+        entry = (struct.pack("=IIHH", 0, 0, action, 0) + data).ljust(stride, b"\0")
+        both = struct.pack("=II", 1, 0) + bytes(stride) + entry
+        self._loaded.update(f"default_{table}", struct.pack("=I", _SLOT), both)
         return 0
 
     def insert(self, table: int, record: bytes) -> int:
@@ -103,12 +120,13 @@ class Program:
         slot = len(self._slots)
         self._slots[table, identity] = slot
         (action,) = struct.unpack(">H", rest[:2])
-        entry = struct.pack("=IIHH", slot, priority, action, 0) + rest[2:]
+        entry = struct.pack("=IIHH", slot + 1, priority, action, 0) + rest[2:]
         size = 12 + of.data_bytes
         ternary = of.kind is layout.TableKind.TERNARY
-        held = self._first.look_up(f"table_{table}", packed, size) if ternary else None
+        own = self._own[f"table_{table}"]
+        held = libbpf.look_up(own, packed, size) if ternary else None
         if held is None or struct.unpack("=I", held[4:8])[0] < priority:
-            self._first.update(f"table_{table}", packed, entry)
+            libbpf.update(own, packed, entry)
         return 0
 
     def _tuple(self, table: int, mask: bytes, priority: int) -> int:
@@ -119,17 +137,23 @@ class Program:
         ordered = sorted(of.items(), key=lambda item: -item[1][1])
         for index, (bits, (tuple_number, most)) in enumerate(ordered):
             value = struct.pack("=III", tuple_number, 1, most) + bits
-            libbpf.update(self._masks[table], struct.pack("=I", index), value)
+            libbpf.update(self._own[f"masks_{table}"], struct.pack("=I", index), value)
         return number
 
     def drops(self) -> dict[str, int]:
         """Those that are not zero, by reason."""
-        counts = (self._first.words("drops", i, 1)[0] for i in range(len(programs.DROPS)))
+        counts = (self._loaded.words("drops", _SLOT * DROPS + i, 1)[0] for i in range(DROPS))
         return {reason: n for reason, n in zip(programs.DROPS, counts, strict=True) if n}
 
     def counter(self, counter: int, index: int) -> tuple[int, int]:
-        """Packets and bytes."""
-        packets, size = self._first.words(f"counter_{counter}", index, 2)
+        """Packets and bytes; of a direct one by the entry's slot, or the table's size."""
+        sizes = {t.counter: t.table.size for t in self._layout.tables}
+        if counter in sizes:
+            index = 0 if index == sizes[counter] else index + 1
+        own = self._own[f"counter_{counter}"]
+        packets, size = struct.unpack(
+            "=QQ", libbpf.look_up(own, struct.pack("=I", index), 16) or bytes(16)
+        )
         return packets, size
 
     def slot(self, table: int, record: bytes) -> int:
@@ -140,10 +164,8 @@ class Program:
     def send(self, data: bytes, port: int = 1, headroom: int = 0, tailroom: int = 0) -> harness.Out:
         """Room around the packet is the kernel's affair."""
         del headroom, tailroom
-        context = bytearray(libbpf.CONTEXT_BYTES)
-        struct.pack_into("=I", context, libbpf.CB_AT + 16, len(data))
         padded = data.ljust(_SHORTEST, b"\0")
-        retval, out, after, _ = self.copy(port).run(padded, bytes(context), 65536)
+        retval, out, after, _ = self._loaded.run(padded, _context(port, len(data)), 65536)
         (length,) = struct.unpack_from("=I", after, libbpf.CB_AT + 16)
         if retval != _PASSED:
             return harness.Out(harness.DROPPED, out[:length])
@@ -152,6 +174,11 @@ class Program:
 
     def time_ns(self, data: bytes, repeat: int = 100_000, port: int = 1) -> int:
         """Nanoseconds a run, as the kernel says; the packet is changed over and over."""
-        context = bytearray(libbpf.CONTEXT_BYTES)
-        struct.pack_into("=I", context, libbpf.CB_AT + 16, len(data))
-        return self.copy(port).run(data, bytes(context), 65536, repeat)[3]
+        return self._loaded.run(data, _context(port, len(data)), 65536, repeat)[3]
+
+
+def _context(port: int, length: int) -> bytes:
+    """cb[] of a packet: whose and where, interface, hook, hops, length."""
+    context = bytearray(libbpf.CONTEXT_BYTES)
+    struct.pack_into("=5I", context, libbpf.CB_AT, _SLOT << 16 | port, 0, 0, 0, length)
+    return bytes(context)

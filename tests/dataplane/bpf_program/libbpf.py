@@ -67,9 +67,9 @@ def _checked(result: int, what: str) -> int:
 
 
 class Object:
-    """One loaded copy of an object; maps are shared with `of` if there is one."""
+    """A loaded object."""
 
-    def __init__(self, data: bytes, settings: bytes, of: Object | None = None) -> None:
+    def __init__(self, data: bytes, settings: bytes) -> None:
         lib = library()
         self._object = ctypes.c_void_p(
             lib.bpf_object__open_mem(data, ctypes.c_size_t(len(data)), None)
@@ -86,8 +86,6 @@ class Object:
                 lib.bpf_map__set_initial_value(handle, settings, ctypes.c_size_t(len(settings)))
             else:
                 handles.append((name, handle))
-                if of is not None:
-                    _checked(lib.bpf_map__reuse_fd(handle, of.maps[name]), name)
             at = lib.bpf_object__next_map(self._object, handle)
         if lib.bpf_object__load(self._object):
             lib.bpf_object__close(self._object)
@@ -104,15 +102,9 @@ class Object:
     def update(self, name: str, key: bytes, value: bytes) -> None:
         update(self.maps[name], key, value)
 
-    def look_up(self, name: str, key: bytes, size: int) -> bytes | None:
-        room = ctypes.create_string_buffer(size)
-        if library().bpf_map_lookup_elem(self.maps[name], key, room):
-            return None
-        return room.raw
-
     def words(self, name: str, index: int, count: int) -> list[int]:
         """So many 64-bit words of a per-CPU cell, summed over the CPUs."""
-        data = self.look_up(name, struct.pack("=I", index), 8 * count * cpus())
+        data = look_up(self.maps[name], struct.pack("=I", index), 8 * count * cpus())
         if data is None:
             return [0] * count
         numbers = struct.unpack(f"={count * cpus()}Q", data)
@@ -146,9 +138,35 @@ def update(map_fd: int, key: bytes, value: bytes) -> None:
     _checked(result, "update")
 
 
-def make_array(value_bytes: int, entries: int) -> int:
-    """A new array map's descriptor."""
-    array = 2  # BPF_MAP_TYPE_ARRAY
-    return _checked(
-        library().bpf_map_create(array, b"masks", 4, value_bytes, entries, None), "create"
+def look_up(map_fd: int, key: bytes, size: int) -> bytes | None:
+    room = ctypes.create_string_buffer(size)
+    return None if library().bpf_map_lookup_elem(map_fd, key, room) else room.raw
+
+
+class _MapOptions(ctypes.Structure):
+    """struct bpf_map_create_opts."""
+
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("btf", ctypes.c_uint32 * 4),
+        ("inner_map_fd", ctypes.c_uint32),
+        ("map_flags", ctypes.c_uint32),
+        ("more", ctypes.c_uint64 * 2),
     )
+
+
+_HASH, _ARRAY, _TRIE = 1, 2, 11
+_NO_PREALLOC, _INNER_MAP = 1, 0x1000
+
+
+def _make(kind: int, flags: int, key: int, value: int, entries: int) -> int:
+    opts = _MapOptions(sz=ctypes.sizeof(_MapOptions), map_flags=flags)
+    made = library().bpf_map_create(kind, b"p4k_test", key, value, entries, ctypes.byref(opts))
+    return _checked(made, "create")
+
+
+make_hash = functools.partial(_make, _HASH, _NO_PREALLOC)
+make_trie = functools.partial(_make, _TRIE, _NO_PREALLOC)
+make_array = functools.partial(_make, _ARRAY, 0)
+make_inner_array = functools.partial(_make, _ARRAY, _INNER_MAP)
+"""Bytes of key and value, and entries; the new map's descriptor."""

@@ -63,18 +63,17 @@ class Ebpf:
         unit = writer.unit
         index = unit.layout.counter_index(of.counter)
         if of.index is None:
-            unit.code.line(f"p4k_count(&counter_{index}, entry->slot, {LENGTH});")
+            unit.code.line(f"p4k_count_entry(counter_{index}, &s->work, entry);")
             return
         size = unit.layout.counters[index].size
         at = unit.printer.operand(of.index)
+        call = f"p4k_count(&counter_{index}, &s->work, (uint32_t)({unit.printer.show(of.index)}));"
         if isinstance(of.index, ex.Const):
             if of.index.value < size:
-                unit.code.line(f"p4k_count(&counter_{index}, {at}, {LENGTH});")
+                unit.code.line(call)
             return
         unit.code.line(f"if ({at} < {size})")
-        unit.code.line(
-            f"\tp4k_count(&counter_{index}, (uint32_t)({unit.printer.show(of.index)}), {LENGTH});"
-        )
+        unit.code.line(f"\t{call}")
 
     def random(self, writer: Writer, of: st.Random) -> None:
         writer.store(of.result, f"p4k_random({writer.show(of.low)}, {writer.show(of.high)})")

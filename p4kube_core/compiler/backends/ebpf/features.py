@@ -46,6 +46,7 @@ MAPS: Final[Mapping[int, tuple[str, tuple[int, int]]]] = {
 
 _JUMP, _JUMP32 = 0x05, 0x06
 _CALL: Final = 0x85
+_INNER_MAP: Final = 1 << 12
 _SUBPROGRAM: Final = 1  # src_reg of a call of a function of the object
 _FEATURES: Final[Mapping[str, tuple[int, int]]] = {
     "32-bit jumps (-mcpu=v3)": (5, 1),
@@ -53,6 +54,7 @@ _FEATURES: Final[Mapping[str, tuple[int, int]]] = {
     "functions that are verified by themselves": (5, 6),
     "tail calls beside functions (x86-64; arm64: 6.0)": (5, 10),
     "read-only data known to the verifier": (5, 2),
+    "arrays of any size in an outer map (BPF_F_INNER_MAP)": (5, 10),
 }
 
 
@@ -100,7 +102,9 @@ def uses(elf: bytes) -> Uses:
     maps: frozenset[int] = frozenset()
     for section in _sections(elf):
         if section.name == ".BTF":
-            maps = frozenset(_map_kinds(section.data))
+            maps = frozenset(_map_numbers(section.data, b"type"))
+            if any(flags & _INNER_MAP for flags in _map_numbers(section.data, b"map_flags")):
+                features.add("arrays of any size in an outer map (BPF_F_INNER_MAP)")
         elif section.name == ".rodata":
             features.add("read-only data known to the verifier")
         elif section.kind == 1 and section.flags & 4:  # PROGBITS that is executed
@@ -123,8 +127,8 @@ def _read_code(code: bytes, helpers: set[int], features: set[str]) -> None:
             features.add("loops")
 
 
-def _map_kinds(btf: bytes) -> Iterator[int]:
-    """Kinds of map: the sizes of the arrays that members `type` of structs point to."""
+def _map_numbers(btf: bytes, wanted: bytes) -> Iterator[int]:
+    """What maps say, as their kinds: the sizes of arrays that members of that name point to."""
     (header,) = struct.unpack_from("<I", btf, 4)
     type_at, type_bytes, text_at, _ = struct.unpack_from("<IIII", btf, 8)
     types = list(_btf_types(btf[header + type_at : header + type_at + type_bytes]))
@@ -133,7 +137,7 @@ def _map_kinds(btf: bytes) -> Iterator[int]:
         if kind != 4:  # STRUCT
             continue
         for name, of in members:
-            if text[name : text.index(b"\0", name)] != b"type" or types[of - 1][0] != 2:  # PTR
+            if text[name : text.index(b"\0", name)] != wanted or types[of - 1][0] != 2:  # PTR
                 continue
             target = types[types[of - 1][1][0][1] - 1]
             if target[0] == 3:  # ARRAY

@@ -1,9 +1,21 @@
-"""The maps of a program: docs/seams.md, "The eBPF object"."""
+"""The maps of a program: docs/seams.md, "The eBPF object".
+
+All devices of a program share what is loaded of it, so what is a device's is an inner map, which an
+outer one has by the device's slot.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.backends.dpdk.unit import Unit
+
+_SLOTS: Final = "P4K_BPF_SLOTS"
+_LEVELS: Final = "P4K_BPF_SLOTS * P4K_BPF_LEVELS"
+_CELL: Final = "sizeof(struct p4k_bpf_cell)"
+_GROWING: Final = "BPF_F_NO_PREALLOC"
+_OF_ANY_SIZE: Final = "BPF_F_INNER_MAP"
 
 
 def write(unit: Unit) -> None:
@@ -12,10 +24,17 @@ def write(unit: Unit) -> None:
         _table(unit, table)
     owned = {table.counter for table in unit.layout.tables}
     for index, counter in enumerate(unit.layout.counters):
-        # A direct counter has a cell for the default action too.
-        cells = counter.size + (1 if index in owned else 0)
-        _map(unit, f"counter_{index}", "PERCPU_ARRAY", cells, 4, "sizeof(struct p4k_bpf_cell)")
-    _map(unit, "scratch", "PERCPU_ARRAY", 1, 4, "sizeof(struct state)")
+        if index in owned:
+            own_cells(unit, f"counter_{index}", _CELL)
+        elif counter.size:
+            _outer(unit, f"counter_{index}", _fields("ARRAY", counter.size, 4, _CELL))
+    _map(unit, "scratch", _fields("PERCPU_ARRAY", 1, 4, "sizeof(struct state)"))
+
+
+def own_cells(unit: Unit, name: str, cell: str) -> None:
+    """A map of what each entry has of its own, in levels: p4k_own_cell()."""
+    inner = _fields("ARRAY", "P4K_BPF_LEVEL_SIZE(0)", 4, cell, _OF_ANY_SIZE)
+    _outer(unit, name, inner, _LEVELS)
 
 
 def _table(unit: Unit, of: layout.TableLayout) -> None:
@@ -25,44 +44,40 @@ def _table(unit: Unit, of: layout.TableLayout) -> None:
         name = f"table_{of.index}"
         match of.kind:
             case layout.TableKind.EXACT:
-                _map(unit, name, "HASH", entries, of.key_bytes, entry)
+                _outer(unit, name, _fields("HASH", entries, of.key_bytes, entry, _GROWING))
             case layout.TableKind.LPM:
-                flags = "__uint(map_flags, BPF_F_NO_PREALLOC);"
-                _map(unit, name, "LPM_TRIE", entries, 4 + of.key_bytes, entry, flags)
+                key = 4 + of.key_bytes
+                _outer(unit, name, _fields("LPM_TRIE", entries, key, entry, _GROWING))
             case layout.TableKind.TERNARY:
-                _map(unit, name, "HASH", entries, 4 + of.key_bytes, entry)
-                _masks(unit, of)
-    _map(unit, f"default_{of.index}", "ARRAY", 1, 4, entry)
+                _outer(unit, name, _fields("HASH", entries, 4 + of.key_bytes, entry, _GROWING))
+                mask = f"P4K_BPF_MASK_BYTES + {of.key_bytes}"
+                _outer(unit, f"masks_{of.index}", _fields("ARRAY", "P4K_BPF_MASKS", 4, mask))
+    both = f"P4K_BPF_DEFAULT_BYTES({of.data_bytes})"
+    _map(unit, f"default_{of.index}", _fields("ARRAY", _SLOTS, 4, both))
 
 
-def _masks(unit: Unit, of: layout.TableLayout) -> None:
+def _fields(kind: str, entries: int | str, key: int, value: str, flags: str = "") -> list[str]:
+    return [
+        f"__uint(type, BPF_MAP_TYPE_{kind});",
+        f"__uint(max_entries, {entries});",
+        f"__uint(key_size, {key});",
+        f"__uint(value_size, {value});",
+        *([f"__uint(map_flags, {flags});"] if flags else []),
+    ]
+
+
+def _map(unit: Unit, name: str, fields: list[str]) -> None:
     unit.code.line()
-    unit.code.lines(
-        "struct {",
-        "\t__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);",
-        "\t__uint(max_entries, 1);",
-        "\t__uint(key_size, 4);",
-        "\t__array(values, struct {",
-        "\t\t__uint(type, BPF_MAP_TYPE_ARRAY);",
-        "\t\t__uint(max_entries, P4K_BPF_MASKS);",
-        "\t\t__uint(key_size, 4);",
-        f"\t\t__uint(value_size, P4K_BPF_MASK_BYTES + {of.key_bytes});",
-        "\t});",
-        f'}} masks_{of.index} SEC(".maps");',
-    )
+    unit.code.lines("struct {", *(f"\t{field}" for field in fields), f'}} {name} SEC(".maps");')
 
 
-def _map(
-    unit: Unit, name: str, kind: str, entries: int, key: int, value: str, more: str = ""
-) -> None:
-    unit.code.line()
-    unit.code.lines(
-        "struct {",
-        f"\t__uint(type, BPF_MAP_TYPE_{kind});",
-        f"\t__uint(max_entries, {entries});",
-        f"\t__uint(key_size, {key});",
-        f"\t__uint(value_size, {value});",
-    )
-    if more:
-        unit.code.line(f"\t{more}")
-    unit.code.line(f'}} {name} SEC(".maps");')
+def _outer(unit: Unit, name: str, inner: list[str], entries: str = _SLOTS) -> None:
+    fields = [
+        "__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);",
+        f"__uint(max_entries, {entries});",
+        "__uint(key_size, 4);",
+        "__array(values, struct {",
+        *(f"\t{field}" for field in inner),
+        "});",
+    ]
+    _map(unit, name, fields)

@@ -12,7 +12,7 @@ from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
 
-DROPS: Final = (*unit.DROPS, "no_port")
+DROPS: Final = (*unit.DROPS, "no_port", "no_peer", "too_many_hops")
 """Reasons by drop index; the runtime's enum p4k_bpf_drop has the same order."""
 
 _WIDE_DIVISION: Final = re.compile(r"p4k_(div|mod)(_signed)?_wide\(")
@@ -183,7 +183,7 @@ def _control(of: unit.Unit, control: ir.Control) -> None:
 
 
 _GIVEN: Final = {
-    "ingress_port": "p4k_load.port",
+    "ingress_port": "s->work.port",
     "packet_length": "s->work.length",
     "ingress_global_timestamp": _MICROSECONDS,
     "enq_timestamp": "(uint32_t)(bpf_ktime_get_ns() / 1000)",
@@ -214,7 +214,7 @@ def _main(of: unit.Unit) -> None:
     if tests:
         code.line(f"if ({' || '.join(tests)})")
         code.line("\treason = P4K_BPF_DROP_MALFORMED;")
-    code.line("p4k_count_drop(reason);")
+    code.line("p4k_count_drop(&s->work, reason);")
     code.line("return TC_ACT_SHOT;")
     code.close()
     code.function('SEC("tc") int p4k_program(struct __sk_buff *skb)')
@@ -244,10 +244,10 @@ def _main(of: unit.Unit) -> None:
                 _drop_if(of, f"{port} == {_DROP_PORT}", "EGRESS")
     if deparser.is_needed(of):
         code.open("if (!deparse(skb))")
-        code.line("p4k_count_drop(P4K_BPF_DROP_NO_ROOM);")
+        code.line("p4k_count_drop(&s->work, P4K_BPF_DROP_NO_ROOM);")
         code.line("return TC_ACT_SHOT;")
         code.close()
-    code.line("return p4k_leave(skb, port);")
+    code.line("return p4k_leave(skb, &s->work, port);")
     code.close()
     code.line()
     code.line('char p4k_license[] SEC("license") = "GPL";')

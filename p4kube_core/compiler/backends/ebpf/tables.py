@@ -92,10 +92,10 @@ def _find_ternary(unit: Unit, of: layout.TableLayout) -> None:
     )
     code.lines(
         "const struct p4k_bpf_entry *best = NULL;",
-        "uint32_t first = 0;",
-        f"void *masks = bpf_map_lookup_elem(&masks_{of.index}, &first);",
+        f"void *table = p4k_own(table_{of.index}, &s->work);",
+        f"void *masks = p4k_own(masks_{of.index}, &s->work);",
         "",
-        "if (!masks)",
+        "if (!table || !masks)",
         "\treturn NULL;",
     )
     code.open("for (uint32_t i = 0; i < P4K_BPF_MASKS; i++)")
@@ -113,7 +113,7 @@ def _find_ternary(unit: Unit, of: layout.TableLayout) -> None:
         mask = f"p4k_mask_word(mask->mask + {word * 8}, {size})"
         code.line(f"s->buffers.key[{word + 1}] = s->buffers.wanted[{word}] & {mask};")
     code.lines(
-        f"entry = bpf_map_lookup_elem(&table_{of.index}, (uint32_t *)s->buffers.key + 1);",
+        "entry = bpf_map_lookup_elem(table, (uint32_t *)s->buffers.key + 1);",
         "if (entry && (!best || entry->priority > best->priority))",
         "\tbest = entry;",
     )
@@ -126,22 +126,19 @@ def _look_up(unit: Unit, of: layout.TableLayout) -> None:
     """Set `entry`, NULL if there is none."""
     code = unit.code
     code.at(of.table.span)
-    match of.kind:
-        case layout.TableKind.EXACT:
-            _key(unit, of, "key")
-            code.own()
-            code.line(f"entry = bpf_map_lookup_elem(&table_{of.index}, s->buffers.key + 1);")
-        case layout.TableKind.LPM:
-            _key(unit, of, "key")
-            code.own()
-            code.line(f"((uint32_t *)s->buffers.key)[1] = {of.key_bytes * 8};")
-            code.line(
-                f"entry = bpf_map_lookup_elem(&table_{of.index}, (uint32_t *)s->buffers.key + 1);"
-            )
-        case layout.TableKind.TERNARY:
-            _key(unit, of, "wanted")
-            code.own()
-            code.line(f"entry = {unit.function('find', of.table.name)}(s);")
+    if of.kind is layout.TableKind.TERNARY:
+        _key(unit, of, "wanted")
+        code.own()
+        code.line(f"entry = {unit.function('find', of.table.name)}(s);")
+        return
+    _key(unit, of, "key")
+    code.own()
+    key = "s->buffers.key + 1"
+    if of.kind is layout.TableKind.LPM:
+        code.line(f"((uint32_t *)s->buffers.key)[1] = {of.key_bytes * 8};")
+        key = "(uint32_t *)s->buffers.key + 1"
+    code.line(f"table = p4k_own(table_{of.index}, &s->work);")
+    code.line(f"entry = table ? bpf_map_lookup_elem(table, {key}) : NULL;")
 
 
 def _apply(unit: Unit, of: layout.TableLayout) -> None:
@@ -152,22 +149,23 @@ def _apply(unit: Unit, of: layout.TableLayout) -> None:
     code.lines(
         "struct state *const s = p4k_enter(skb);",
         "const struct p4k_bpf_entry *entry = NULL;",
-        "uint32_t first = 0, ran = 0;",
-        "",
-        "if (!s)",
-        "\treturn 0;",
+        "uint32_t ran = 0;",
     )
+    if of.fields and of.kind is not layout.TableKind.TERNARY:
+        code.line("void *table;")
+    code.lines("", "if (!s)", "\treturn 0;")
     if of.fields:
         _look_up(unit, of)
+    stride = f"P4K_BPF_STRIDE({of.data_bytes})"
     code.line("if (entry)")
     code.line(f"\tran = {dialect.HIT};")
     code.line("else")
-    code.line(f"\tentry = bpf_map_lookup_elem(&default_{of.index}, &first);")
+    code.line(f"\tentry = p4k_default(&default_{of.index}, &s->work, {stride});")
     code.line("if (!entry)")
     code.line("\treturn 0;")
     counter = None if of.counter is None else unit.layout.counters[of.counter]
     if counter is not None and counter.automatic:
-        code.line(f"p4k_count(&counter_{of.counter}, entry->slot, {dialect.LENGTH});")
+        code.line(f"p4k_count_entry(counter_{of.counter}, &s->work, entry);")
     _run(unit, of)
     code.line("return (int)ran;")
     code.close()

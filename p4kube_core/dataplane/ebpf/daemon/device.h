@@ -11,8 +11,8 @@
 #include "../../dpdk/runtime/p4k_table.h"
 #include "counter.h"
 #include "failure.h"
+#include "image.h"
 #include "mirror.h"
-#include "object.h"
 #include "program_file.h"
 
 #define DEVICE_NAME_MAX 128
@@ -20,15 +20,13 @@
 struct device {
 	uint64_t id;
 	char name[DEVICE_NAME_MAX];
-	uint64_t generation; /* how often the device was given a program */
-	char pins[64];	     /* its directory below the bpffs */
-	struct object object;
-	struct p4k_program *program;
+	struct image *image; /* what its packets run through */
+	uint32_t slot;	     /* there */
+	const struct p4k_program *program; /* the image's */
 	struct p4k_table **tables; /* the truth, which the mirrors bring to the kernel */
 	struct mirror *mirrors;	   /* by table */
 	struct counter *counters;
 	struct counter **direct; /* by table: its direct counter or NULL */
-	int drops;		 /* the map */
 	LIST_ENTRY(device) next;
 };
 
@@ -43,7 +41,9 @@ int device_replace(struct device *old, const struct program_file *file, struct f
 int device_remove(struct device *device, struct failure *why);
 
 /* Take a device up that a process before this one has left, with its maps as they are. */
-int device_find_again(uint64_t id, const char *name, uint64_t generation, struct failure *why);
+int device_find_again(const json_t *kept, struct failure *why);
+/* What a later process must know. */
+json_t *device_keep(const struct device *device);
 
 /* What the program declares, for the answers to device_add and device_replace. */
 void device_declare(const struct device *device, json_t *answer);

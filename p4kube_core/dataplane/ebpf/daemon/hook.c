@@ -2,19 +2,53 @@
 #include "hook.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/if_link.h>
 #include <linux/netlink.h>
+#include <linux/pkt_cls.h>
 #include <linux/rtnetlink.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+
+#include "image.h"
 
 /* Where our filter stands among those of a hook; others may come before and after. */
 #define FILTER_PRIORITY 100
 #define FILTER_HANDLE 0x50344b
+
+/* r = value; cb[word] = r. (A constant cannot be stored there at once before Linux 6.3.) */
+#define STORE_CB(word, value)                                                                    \
+	{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = (int32_t)(value)},      \
+	{.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_2,          \
+	 .off = offsetof(struct __sk_buff, cb) + 4 * (word)}
+
+int hook_load(int ifindex, bool egress, struct hook_target target, struct failure *why)
+{
+	const struct bpf_insn code[] = {
+		STORE_CB(P4K_BPF_CB_PLACE, target.place),
+		STORE_CB(P4K_BPF_CB_INTERFACE, ifindex),
+		STORE_CB(P4K_BPF_CB_EGRESS, egress),
+		STORE_CB(P4K_BPF_CB_HOPS, 0),
+		/* A constant index: where the kernel can it makes a jump of it. */
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = BPF_REG_2,
+		 .src_reg = BPF_PSEUDO_MAP_FD, .imm = image_programs()},
+		{0},
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = (int32_t)target.image},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call},
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int program = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "p4k_hook", "GPL", code,
+				    sizeof(code) / sizeof(*code), NULL);
+
+	return program >= 0 ? program : fail(why, FAIL_IO, "the kernel does not take a hook's program: %s",
+					     strerror(errno));
+}
 
 static struct bpf_tc_hook hook_of(int ifindex, bool egress)
 {

@@ -4,84 +4,119 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "device.h"
-#include "field.h"
+#include "image.h"
 #include "message.h"
 #include "pins.h"
 #include "port.h"
 #include "settings.h"
 
-
-int kept_write(struct failure *why)
+static void path_of_device(char path[PATH_MAX], uint64_t id)
 {
-	json_t *all = json_pack("{s:[], s:[]}", "devices", "ports");
-	struct device *device;
-	char path[PATH_MAX];
-	struct port *port;
-	char *text;
+	kept_path(path, "device-%" PRIu64, id);
+}
+
+static void path_of_port(char path[PATH_MAX], const struct port *port)
+{
+	kept_path(path, "port-%u", port->number);
+}
+
+static int keep(const char *path, json_t *what, struct failure *why)
+{
+	char *text = json_dumps(what, JSON_COMPACT);
 	int ret;
 
-	LIST_FOREACH(device, &devices, next)
-		json_array_append_new(json_object_get(all, "devices"),
-				      json_pack("{s:I, s:s, s:I}", "id", (json_int_t)device->id, "name",
-						device->name, "generation",
-						(json_int_t)device->generation));
-	LIST_FOREACH(port, &ports, next)
-		json_array_append_new(json_object_get(all, "ports"), port_keep(port));
-	text = json_dumps(all, JSON_COMPACT);
-	json_decref(all);
+	json_decref(what);
 	if (!text)
 		return fail(why, FAIL_FULL, "no memory for what is kept");
-	kept_path(path, "wiring");
 	ret = file_write(path, text, strlen(text), why);
 	free(text);
 	return ret;
 }
 
-static void find_device(const json_t *kept)
+int kept_device(const struct device *device, struct failure *why)
+{
+	char path[PATH_MAX];
+
+	path_of_device(path, device->id);
+	return keep(path, device_keep(device), why);
+}
+
+int kept_port(const struct port *port, struct failure *why)
+{
+	char path[PATH_MAX];
+
+	path_of_port(path, port);
+	return keep(path, port_keep(port), why);
+}
+
+void kept_remove_device(uint64_t id)
+{
+	char path[PATH_MAX];
+
+	path_of_device(path, id);
+	unlink(path);
+}
+
+void kept_remove_port(const struct port *port)
+{
+	char path[PATH_MAX];
+
+	path_of_port(path, port);
+	unlink(path);
+}
+
+/* What a former process kept is taken up by `find`; what cannot be is forgotten. */
+static void find_again(const char *name, int (*find)(const json_t *kept, struct failure *why))
 {
 	struct failure why = {0};
-	uint64_t id, generation;
-	const char *name;
+	char path[PATH_MAX];
+	uint8_t *text;
+	size_t length;
+	json_t *kept;
 
-	if (field_number(kept, "id", 1, INT64_MAX, &id, &why) != 0 ||
-	    field_number(kept, "generation", 1, INT64_MAX, &generation, &why) != 0 ||
-	    field_string(kept, "name", DEVICE_NAME_MAX - 1, &name, &why) != 0 ||
-	    device_find_again(id, name, generation, &why) != 0)
-		say("a device of before cannot be taken up: %s", why.message);
+	kept_path(path, "%s", name);
+	text = file_read(path, MESSAGE_MAX, &length, &why);
+	kept = text ? json_loadb((const char *)text, length, 0, NULL) : NULL;
+	if (!kept || find(kept, &why) != 0) {
+		say("%s of before cannot be taken up: %s", name, why.message);
+		unlink(path);
+	}
+	json_decref(kept);
+	free(text);
+}
+
+static void find_device(void *owner, const char *name)
+{
+	(void)owner;
+	if (strncmp(name, "device-", 7) == 0)
+		find_again(name, device_find_again);
+}
+
+static void find_port(void *owner, const char *name)
+{
+	(void)owner;
+	if (strncmp(name, "port-", 5) == 0)
+		find_again(name, port_find_again);
 }
 
 static int start(void)
 {
-	struct failure why = {0};
-	struct device *device;
 	char path[PATH_MAX];
-	const json_t *at;
-	uint8_t *text;
-	size_t length, i;
-	json_t *kept;
 
-	kept_path(path, "wiring");
-	text = file_read(path, MESSAGE_MAX, &length, &why);
-	if (!text)
-		return 0; /* the first process here */
-	kept = json_loadb((const char *)text, length, 0, NULL);
-	free(text);
-	json_array_foreach(json_object_get(kept, "devices"), i, at)
-		find_device(at);
-	json_array_foreach(json_object_get(kept, "ports"), i, at)
-		if (port_find_again(at, &why) != 0)
-			say("a port of before cannot be taken up: %s", why.message);
-	LIST_FOREACH(device, &devices, next)
-		ports_wire_again(device);
-	json_decref(kept);
+	snprintf(path, sizeof(path), "%s.kept", settings.bpffs);
+	files_of(path, find_device, NULL);
+	images_sweep();
+	files_of(path, find_port, NULL);
+	ports_wire_again();
 	return 0;
 }
 
-/* What is taken down after this is taken down for good; pins.c removes the file. */
+/* What is taken down after this is taken down for good. */
 static void stop(void)
 {
 }

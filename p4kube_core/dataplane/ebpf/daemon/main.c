@@ -15,7 +15,8 @@
 
 /* Each may use the ones before it. */
 static const struct module *const modules[] = {
-	&pins_module, &devices_module, &ports_module, &kept_module, &control_module,
+	&pins_module, &outer_module, &images_module, &devices_module,
+	&ports_module, &kept_module, &control_module,
 };
 
 /* The first n of them. */

@@ -12,12 +12,18 @@
 
 #include "../../dpdk/runtime/p4k_table.h"
 #include "counter.h"
-#include "object.h"
+#include "image.h"
 
 struct mirror {
 	const struct p4k_table_spec *spec;
 	struct counter *direct; /* or NULL */
-	int entries, fallback, masks; /* maps table_I (-1: no keys), default_I, masks_I (ternary) */
+	uint32_t slot;		/* the device's */
+	struct {
+		int entries, masks; /* outer maps table_I (-1: no keys) and masks_I (ternary) */
+		int fallback;	    /* default_I */
+	} maps;
+	int entries;		/* the device's own map of table_I; -1 while nothing has been in it */
+	uint32_t room;		/* how many entries it takes */
 	struct numbered *numbers; /* ternary: the list of masks that the kernel has */
 	unsigned int n_numbers;
 	uint32_t next_number;
@@ -29,20 +35,29 @@ struct mirror {
  * The table, and the maps in its state: the program's own entries; with `found` the entries that are in the
  * kernel, each with its slot.
  */
-int mirror_make(struct mirror *mirror, const struct object *object, unsigned int index,
-		const struct p4k_table_spec *spec, struct counter *direct, bool found,
-		struct p4k_table **table, struct failure *why);
+int mirror_make(struct mirror *mirror, const struct image *image, unsigned int index, uint32_t slot,
+		struct counter *direct, bool found, struct p4k_table **table, struct failure *why);
 void mirror_free(struct mirror *mirror);
+
+typedef void (*failed_callback)(void *owner, uint64_t position, int error);
+
+/* Those of a request that are in the table already. */
+struct records {
+	const uint8_t *bytes; /* all of the request's */
+	const uint64_t *positions;
+	uint64_t n;
+};
 
 /*
  * Bring what was written to the table into the kernel: these records; the record that was deleted; the default. Returns 0
  * or a negative errno. Records that the kernel does not take are taken out of the table again and told one by one.
  */
-int mirror_put(struct mirror *mirror, struct p4k_table *table, const uint8_t *records,
-	       const uint64_t *positions, uint64_t count,
-	       void (*failed)(void *owner, uint64_t position, int error), void *owner);
+int mirror_put(struct mirror *mirror, struct p4k_table *table, const struct records *records,
+	       failed_callback failed, void *owner);
 int mirror_delete(struct mirror *mirror, struct p4k_table *table, const uint8_t *record);
 int mirror_default(struct mirror *mirror, const struct p4k_table *table);
+/* Take a record out again, that of an entry that the kernel did not take. */
+void mirror_undo(struct mirror *mirror, struct p4k_table *table, const uint8_t *record);
 /* Tell the kernel the order of masks, if it changed. */
 int mirror_masks(struct mirror *mirror, const struct p4k_table *table);
 /* Whether the record's mask is one too many. */

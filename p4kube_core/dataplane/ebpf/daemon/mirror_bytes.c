@@ -37,8 +37,12 @@ bool mirror_key(const struct mirror *mirror, const uint8_t *record, uint8_t *key
 
 void mirror_value(const struct p4k_table_spec *spec, const struct p4k_entry *entry, uint8_t *value)
 {
+	/* The default entry, whose slot is the table's size, has the first cell. */
 	struct p4k_bpf_entry head = {
-		.slot = entry->slot, .priority = entry->priority, .action = entry->action};
+		.cell = p4k_bpf_cell_at(entry->slot == spec->size ? 0 : entry->slot + 1),
+		.priority = entry->priority,
+		.action = entry->action,
+	};
 
 	memcpy(value, &head, P4K_BPF_ENTRY_BYTES);
 	memcpy(value + P4K_BPF_ENTRY_BYTES, entry->data, spec->data_bytes);

@@ -11,6 +11,7 @@
 #include "bytes.h"
 #include "mirror_bytes.h"
 #include "mirror_masks.h"
+#include "outer.h"
 
 /* Records, each with its slot in front. */
 struct found {
@@ -56,6 +57,17 @@ static bool record_of(const struct mirror *mirror, const uint8_t *key, const uin
 	return true;
 }
 
+/* An entry's slot in host order. */
+static void store_slot(uint8_t *to, const uint8_t *value)
+{
+	struct p4k_bpf_entry head;
+	uint32_t slot;
+
+	memcpy(&head, value, P4K_BPF_ENTRY_BYTES);
+	slot = p4k_bpf_cell_number(head.cell) - 1;
+	memcpy(to, &slot, sizeof(slot));
+}
+
 static int read_entries(struct mirror *mirror, struct found *found)
 {
 	uint8_t key[MIRROR_KEY_MAX], value[MIRROR_VALUE_MAX];
@@ -74,7 +86,7 @@ static int read_entries(struct mirror *mirror, struct found *found)
 			found->bytes = bytes;
 			found->room = room;
 		}
-		memcpy(found->bytes + found->n * found->each, value, sizeof(uint32_t));
+		store_slot(found->bytes + found->n * found->each, value);
 		if (record_of(mirror, key, value, found->bytes + found->n * found->each + 4))
 			found->n++;
 	}
@@ -86,9 +98,10 @@ static int restore(struct mirror *mirror, struct p4k_table *table, const struct 
 {
 	const struct p4k_table_spec *spec = mirror->spec;
 	size_t each = p4k_record_bytes(spec);
-	uint8_t value[MIRROR_VALUE_MAX];
+	uint8_t value[8 + 2 * MIRROR_VALUE_MAX];
+	const struct p4k_bpf_default *both = (const struct p4k_bpf_default *)value;
+	const uint8_t *entry;
 	struct p4k_bpf_entry head;
-	uint32_t zero = 0;
 	int ret = 0;
 
 	for (uint32_t i = 0; i < spec->n_const_entries; i++)
@@ -102,18 +115,36 @@ static int restore(struct mirror *mirror, struct p4k_table *table, const struct 
 	}
 	if (ret != 0)
 		return ret;
-	if (bpf_map_lookup_elem(mirror->fallback, &zero, value) != 0)
+	if (bpf_map_lookup_elem(mirror->maps.fallback, &mirror->slot, value) != 0)
 		return -errno;
-	memcpy(&head, value, P4K_BPF_ENTRY_BYTES);
-	return p4k_table_set_default(table, head.action, value + P4K_BPF_ENTRY_BYTES);
+	entry = both->entries + (both->place & 1) * P4K_BPF_STRIDE(spec->data_bytes);
+	memcpy(&head, entry, P4K_BPF_ENTRY_BYTES);
+	return p4k_table_set_default(table, head.action, entry + P4K_BPF_ENTRY_BYTES);
+}
+
+/* The device's own map of entries, if it has one. */
+static int find_map(struct mirror *mirror)
+{
+	struct bpf_map_info info = {0};
+	uint32_t length = sizeof(info);
+
+	if (mirror->maps.entries < 0)
+		return 0;
+	mirror->entries = outer_get(mirror->maps.entries, mirror->slot);
+	if (mirror->entries < 0)
+		return mirror->entries == -ENOENT ? 0 : mirror->entries;
+	if (bpf_obj_get_info_by_fd(mirror->entries, &info, &length) != 0)
+		return -errno;
+	mirror->room = info.max_entries;
+	return 0;
 }
 
 int mirror_find_again(struct mirror *mirror, struct p4k_table *table, struct failure *why)
 {
 	struct found found = {.each = 4 + p4k_record_bytes(mirror->spec)};
-	int ret = 0;
+	int ret = find_map(mirror);
 
-	if (mirror->spec->kind == P4K_TERNARY)
+	if (ret == 0 && mirror->spec->kind == P4K_TERNARY)
 		ret = mirror_masks_find_again(mirror);
 	if (ret == 0 && mirror->entries >= 0)
 		ret = read_entries(mirror, &found);

@@ -11,13 +11,24 @@
 #include "../../dpdk/runtime/p4k_writer.h"
 #include "../runtime/p4k_bpf.h"
 #include "mirror_bytes.h"
+#include "outer.h"
 
 /* One place of the list that the kernel has, in its order. */
 struct numbered {
 	uint32_t number;
 	uint32_t priority;
-	uint8_t mask[MIRROR_KEY_MAX];
+	uint8_t *mask;
 };
+
+/* Room for n masks of so many bytes, to be freed at once. */
+static struct numbered *list_new(uint32_t n, uint32_t mask_bytes)
+{
+	struct numbered *list = calloc(1, n * (sizeof(*list) + mask_bytes) + 1);
+
+	for (uint32_t i = 0; list && i < n; i++)
+		list[i].mask = (uint8_t *)(list + n) + i * mask_bytes;
+	return list;
+}
 
 static const struct numbered *find(const struct mirror *mirror, const uint8_t *mask)
 {
@@ -67,7 +78,8 @@ bool mirror_lacks_room(const struct mirror *mirror, const struct p4k_table *tabl
 
 static bool is_published(const struct mirror *mirror, const struct p4k_tuples *tuples)
 {
-	if (!mirror->numbers || mirror->n_numbers != tuples->n)
+	/* A table that was always empty has no list. */
+	if (mirror->n_numbers != tuples->n)
 		return false;
 	for (uint32_t i = 0; i < tuples->n; i++)
 		if (mirror->numbers[i].priority != tuples->ranked[i].priority ||
@@ -105,13 +117,13 @@ static int make_list(const struct mirror *mirror, const struct numbered *list, u
 int mirror_masks(struct mirror *mirror, const struct p4k_table *table)
 {
 	const struct p4k_tuples *tuples = table->tuples;
+	struct outer_change change = {.outer = mirror->maps.masks, .index = mirror->slot};
 	struct numbered *list;
-	uint32_t zero = 0;
-	int map, ret = 0;
+	int ret;
 
 	if (mirror->spec->kind != P4K_TERNARY || is_published(mirror, tuples))
 		return 0;
-	list = calloc(tuples->n + 1u, sizeof(*list));
+	list = list_new(tuples->n, mirror->spec->key_bytes);
 	if (!list)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < tuples->n; i++) {
@@ -120,11 +132,10 @@ int mirror_masks(struct mirror *mirror, const struct p4k_table *table)
 		if (!mirror_mask_number(mirror, list[i].mask, &list[i].number))
 			list[i].number = mirror->next_number++;
 	}
-	map = make_list(mirror, list, tuples->n);
-	if (map < 0 || bpf_map_update_elem(mirror->masks, &zero, &map, BPF_ANY) != 0)
-		ret = map < 0 ? map : -errno;
-	if (map >= 0)
-		close(map);
+	change.inner = make_list(mirror, list, tuples->n);
+	ret = change.inner < 0 ? change.inner : outer_put(&change, 1);
+	if (change.inner >= 0)
+		close(change.inner);
 	if (ret != 0) {
 		free(list);
 		return ret == -ENOMEM ? ret : -EIO;
@@ -138,17 +149,15 @@ int mirror_masks(struct mirror *mirror, const struct p4k_table *table)
 int mirror_masks_find_again(struct mirror *mirror)
 {
 	uint8_t value[P4K_BPF_MASK_BYTES + MIRROR_KEY_MAX];
-	uint32_t zero = 0, id, i;
-	int map;
+	int map = outer_get(mirror->maps.masks, mirror->slot);
+	uint32_t i;
 
-	if (bpf_map_lookup_elem(mirror->masks, &zero, &id) != 0)
-		return errno == ENOENT ? 0 : -errno;
-	map = bpf_map_get_fd_by_id(id);
-	mirror->numbers = calloc(P4K_BPF_MASKS, sizeof(*mirror->numbers));
-	if (map < 0 || !mirror->numbers) {
-		if (map >= 0)
-			close(map);
-		return -EIO;
+	if (map < 0)
+		return map == -ENOENT ? 0 : map;
+	mirror->numbers = list_new(P4K_BPF_MASKS, mirror->spec->key_bytes);
+	if (!mirror->numbers) {
+		close(map);
+		return -ENOMEM;
 	}
 	for (i = 0; i < P4K_BPF_MASKS && bpf_map_lookup_elem(map, &i, value) == 0; i++) {
 		struct p4k_bpf_mask head;

@@ -45,17 +45,31 @@ void kept_path(char path[PATH_MAX], const char *format, ...)
 	va_end(arguments);
 }
 
-/* Remove the files of a directory, and it. */
-static void empty(const char *path)
+void files_of(const char *path, void (*call)(void *owner, const char *name), void *owner)
 {
 	DIR *directory = opendir(path);
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(dirfd(directory), entry->d_name, 0);
+			call(owner, entry->d_name);
 	if (directory)
 		closedir(directory);
+}
+
+static void remove_one(void *owner, const char *name)
+{
+	const char *directory = owner;
+	char path[PATH_MAX + NAME_MAX + 2];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	unlink(path);
+}
+
+/* Remove the files of a directory, and it. */
+static void empty(char *path)
+{
+	files_of(path, remove_one, path);
 	rmdir(path);
 }
 

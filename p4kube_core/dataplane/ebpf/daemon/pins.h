@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What outlives the process: maps pinned in a bpffs, and files in a directory beside it.
- *   BPFFS/D_G/MAP         a map of device D, whose program is the G-th it was given
- *   BPFFS.kept/D_G.o      that program's object; D_G.json: its manifest
- *   BPFFS.kept/wiring     devices, ports and wires (kept.c)
+ * What outlives the process: what is pinned in a bpffs, and files in a directory beside it.
+ *   BPFFS/programs             all programs' map
+ *   BPFFS/pN/program, MAP      the N-th program and its maps
+ *   BPFFS.kept/pN.o, pN.json   its object and manifest
+ *   BPFFS.kept/device-ID, port-N   devices, ports and wires (kept.c)
  */
 #ifndef P4K_BPF_DAEMON_PINS_H
 #define P4K_BPF_DAEMON_PINS_H
@@ -20,6 +21,9 @@ void kept_path(char path[PATH_MAX], const char *format, ...) __attribute__((form
 
 /* Remove the pins of a directory below the bpffs, and the directory. */
 void pins_remove(const char *directory);
+
+/* Call for each file of a directory, by its name there; one that is not there has none. */
+void files_of(const char *directory, void (*call)(void *owner, const char *name), void *owner);
 
 /* A file whole; the caller frees. NULL with `why`. */
 uint8_t *file_read(const char *path, size_t most, size_t *length, struct failure *why);

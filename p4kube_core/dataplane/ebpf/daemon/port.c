@@ -10,6 +10,7 @@
 
 #include "device.h"
 #include "field.h"
+#include "hook.h"
 #include "interface.h"
 #include "kept.h"
 #include "settings.h"
@@ -19,7 +20,8 @@ struct port_list ports = LIST_HEAD_INITIALIZER(ports);
 static int any_socket = -1; /* to ask about interfaces */
 
 static const char *const kinds[] = {
-	[PORT_RING] = "ring", [PORT_TC] = "tc", [PORT_PACKET] = "packet"};
+	[PORT_RING] = "ring", [PORT_TC] = "tc", [PORT_PACKET] = "packet", [PORT_PATCH] = "patch"};
+static uint32_t last_number;
 
 struct port *port_find(const char *name)
 {
@@ -63,6 +65,25 @@ static int read_interface(struct port *port, const json_t *request, struct failu
 	return 0;
 }
 
+static int read_options(struct port *port, const json_t *request, struct failure *why)
+{
+	const char *peer;
+
+	switch (port->kind) {
+	case PORT_RING:
+		break;
+	case PORT_TC:
+	case PORT_PACKET:
+		return read_interface(port, request, why);
+	case PORT_PATCH:
+		if (field_string(request, "peer", PORT_NAME_MAX - 1, &peer, why) != 0)
+			return -1;
+		snprintf(port->peer, sizeof(port->peer), "%s", peer);
+		break;
+	}
+	return 0;
+}
+
 static struct port *port_make(const json_t *request, struct failure *why)
 {
 	struct port *port = calloc(1, sizeof(*port));
@@ -72,7 +93,7 @@ static struct port *port_make(const json_t *request, struct failure *why)
 		fail(why, FAIL_FULL, "no memory for a port");
 		return NULL;
 	}
-	port->copy = NO_COPY;
+	port->number = ++last_number;
 	if (field_string(request, "name", PORT_NAME_MAX - 1, &name, why) != 0 ||
 	    field_string(request, "kind", 16, &kind, why) != 0) {
 		free(port);
@@ -82,10 +103,10 @@ static struct port *port_make(const json_t *request, struct failure *why)
 	while (port->kind < ARRAY_DIM(kinds) && strcmp(kinds[port->kind], kind) != 0)
 		port->kind++;
 	if (port->kind == ARRAY_DIM(kinds))
-		fail(why, FAIL_INVALID, "kind: want tc, packet or ring; got '%s'", kind);
+		fail(why, FAIL_INVALID, "kind: want tc, packet, patch or ring; got '%s'", kind);
 	else if (port_find(name))
 		fail(why, FAIL_EXISTS, "there is a port '%s' already", name);
-	else if (port->kind == PORT_RING || read_interface(port, request, why) == 0)
+	else if (read_options(port, request, why) == 0)
 		return port;
 	free(port);
 	return NULL;
@@ -105,7 +126,7 @@ int port_add(const json_t *request, struct failure *why)
 	if (!port)
 		return -1;
 	LIST_INSERT_HEAD(&ports, port, next);
-	if (kept_write(why) == 0)
+	if (kept_port(port, why) == 0)
 		return 0;
 	port_free(port);
 	return -1;
@@ -113,28 +134,31 @@ int port_add(const json_t *request, struct failure *why)
 
 int port_remove(struct port *port, struct failure *why)
 {
-	if (port_wire(port, NULL, 0, why) != 0)
-		return -1;
+	(void)why;
+	if (port->device)
+		wire_off(port);
+	kept_remove_port(port);
 	port_free(port);
-	return kept_write(why);
+	return 0;
 }
 
 int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why)
 {
-	if (port->device)
+	if (device ? wire_on(port, device, p4_port, why) != 0 : !port->device)
+		return device ? -1 : 0;
+	if (!device)
 		wire_off(port);
-	if (device && wire_on(port, device, p4_port, why) != 0)
-		return -1;
-	return kept_write(why);
+	return kept_port(port, why);
 }
 
 void ports_leave(struct device *device)
 {
+	struct failure why = {0};
 	struct port *port;
 
 	LIST_FOREACH(port, &ports, next)
-		if (port->device == device)
-			wire_off(port);
+		if (port->device == device && port_wire(port, NULL, 0, &why) != 0)
+			say("port '%s': %s", port->name, why.message);
 }
 
 uint64_t ports_packets(const struct device *device)
@@ -150,9 +174,12 @@ uint64_t ports_packets(const struct device *device)
 
 json_t *port_keep(const struct port *port)
 {
-	json_t *kept = json_pack("{s:s, s:s}", "name", port->name, "kind", kinds[port->kind]);
+	json_t *kept = json_pack("{s:s, s:s, s:I}", "name", port->name, "kind", kinds[port->kind], "number",
+				 (json_int_t)port->number);
 
-	if (port->kind != PORT_RING)
+	if (port->kind == PORT_PATCH)
+		json_object_set_new(kept, "peer", json_string(port->peer));
+	if (port->ifindex)
 		json_object_update_new(kept, json_pack("{s:s, s:i, s:s, s:b}", "interface",
 						       port->interface, "ifindex", port->ifindex,
 						       "hook", port->egress ? "egress" : "ingress",
@@ -166,14 +193,14 @@ json_t *port_keep(const struct port *port)
 
 int port_find_again(const json_t *kept, struct failure *why)
 {
-	uint64_t ifindex, device_id, p4_port;
-	struct device *device;
+	uint64_t ifindex, device_id, p4_port, number;
 	struct port *port;
 	bool made;
 
 	if (field_number_or(kept, "ifindex", 0, INT32_MAX, 0, &ifindex, why) != 0 ||
 	    field_number_or(kept, "device", 0, INT64_MAX, 0, &device_id, why) != 0 ||
 	    field_number_or(kept, "port", 0, UINT16_MAX, 0, &p4_port, why) != 0 ||
+	    field_number(kept, "number", 1, UINT32_MAX, &number, why) != 0 ||
 	    field_bool_or(kept, "qdisc_made", false, &made, why) != 0)
 		return -1;
 	port = port_make(kept, why);
@@ -184,25 +211,26 @@ int port_find_again(const json_t *kept, struct failure *why)
 		free(port);
 		return -1;
 	}
+	port->number = (uint32_t)number;
+	last_number = port->number > last_number ? port->number : last_number;
 	LIST_INSERT_HEAD(&ports, port, next);
-	device = device_id ? device_find(device_id) : NULL;
-	port->device = device;
+	port->device = device_id ? device_find(device_id) : NULL;
 	port->p4_port = (uint16_t)p4_port;
 	port->qdisc_made = made;
+	/* Should the former process have ended while it was wiring. */
+	if (!device_id && port->ifindex)
+		hook_detach(port->ifindex, port->egress);
 	return 0;
 }
 
-void ports_wire_again(struct device *device)
+void ports_wire_again(void)
 {
 	struct failure why = {0};
-	struct port *port;
+	struct device *device;
 
-	if (ports_move(device, device, &why) == 0)
-		return;
-	say("device %" PRIu64 " keeps the programs of before on its wires: %s", device->id, why.message);
-	LIST_FOREACH(port, &ports, next)
-		if (port->device == device)
-			port->device = NULL;
+	LIST_FOREACH(device, &devices, next)
+		if (ports_move(device, device, &why) != 0)
+			say("device %" PRIu64 " keeps the ways out of before: %s", device->id, why.message);
 }
 
 /* One of the kernel's counts of an interface. */
@@ -224,12 +252,12 @@ static uint64_t statistic(const struct port *port, const char *name)
 
 static json_t *count_of(const struct port *port, const char *name, uint64_t ours)
 {
-	return json_integer((json_int_t)(port->kind == PORT_RING ? ours : statistic(port, name)));
+	return json_integer((json_int_t)(port->ifindex ? statistic(port, name) : ours));
 }
 
 json_t *port_describe(struct port *port)
 {
-	bool link = port->kind == PORT_RING || interface_running(any_socket, port->ifindex);
+	bool link = !port->ifindex || interface_running(any_socket, port->ifindex);
 
 	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:{s:I}}", "name", port->name,
 			 "kind", kinds[port->kind], "device",

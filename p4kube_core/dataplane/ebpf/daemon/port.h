@@ -12,7 +12,6 @@
 #include <jansson.h>
 
 #include "failure.h"
-#include "object.h"
 
 #define PORT_NAME_MAX 64
 #define P4K_PORT_NONE UINT16_MAX
@@ -21,6 +20,7 @@ enum port_kind {
 	PORT_RING,
 	PORT_TC,     /* one hook of an interface; what leaves by the other goes on as if nothing had been */
 	PORT_PACKET, /* all that an interface receives; what leaves by it is sent */
+	PORT_PATCH,  /* what leaves by it comes in by its peer, at another device */
 };
 
 struct device;
@@ -28,13 +28,14 @@ struct device;
 struct port {
 	char name[PORT_NAME_MAX];
 	enum port_kind kind;
+	uint32_t number; /* that no other port has, also before and after it */
+	char peer[PORT_NAME_MAX]; /* patch: the name of the port at the other end, which may not be there */
 	char interface[IFNAMSIZ];
 	int ifindex;
 	bool egress;	     /* the hook: what the host sends out of the interface */
 	bool qdisc_made;     /* clsact was not there before */
 	struct device *device; /* wired to, or NULL */
 	uint16_t p4_port;
-	struct copy copy; /* of the device's program, while it is wired */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, no_device; /* ring */
 	uint8_t *out; /* ring: what is to be collected */
 	size_t out_length, out_room;
@@ -51,10 +52,10 @@ int port_remove(struct port *port, struct failure *why);
 json_t *port_describe(struct port *port);
 /* A port as port_add takes it, and what a later process must know. */
 json_t *port_keep(const struct port *port);
-/* Not attached yet: a copy whose ways out are not all known would drop packets. ports_wire_again() follows. */
+/* Not attached yet: ports_wire_again() follows. */
 int port_find_again(const json_t *kept, struct failure *why);
 /* Attach the ports that were found again, each in one step in place of what a former process attached. */
-void ports_wire_again(struct device *device);
+void ports_wire_again(void);
 
 /* Wire to a device, or to none (NULL). */
 int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why);

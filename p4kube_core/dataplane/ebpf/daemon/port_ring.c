@@ -9,7 +9,8 @@
 
 #include <bpf/bpf.h>
 
-#include "../runtime/p4k_bpf.h"
+#include "device.h"
+#include "image.h"
 #include "port.h"
 
 #define LEAST_BYTES 64		/* the kernel takes nothing shorter than an Ethernet header and a byte */
@@ -44,14 +45,27 @@ static bool append(struct port *port, const uint8_t *packet, uint16_t length)
 	return true;
 }
 
-static void deliver(const struct device *device, uint32_t p4_port, const uint8_t *packet,
-		    uint16_t length)
+/* To the ring port of that number. */
+static void deliver(uint32_t number, const uint8_t *packet, uint16_t length)
 {
 	struct port *port;
 
 	LIST_FOREACH(port, &ports, next)
-		if (port->device == device && port->p4_port == p4_port && port->kind == PORT_RING)
+		if (port->number == number && port->kind == PORT_RING)
 			append(port, packet, length);
+}
+
+/* Whether the program is loaded that tests run, and those that packets may go on to. */
+static int prepare(const struct port *port, struct failure *why)
+{
+	const struct port *other;
+
+	if (!port->device)
+		return 0;
+	LIST_FOREACH(other, &ports, next)
+		if (other->kind == PORT_PATCH)
+			return images_test(why);
+	return image_test(port->device->image, why) < 0 ? -1 : 0;
 }
 
 static int run(struct port *port, const uint8_t *packet, uint16_t length, struct failure *why)
@@ -71,15 +85,16 @@ static int run(struct port *port, const uint8_t *packet, uint16_t length, struct
 	}
 	memset(packet_in, 0, padded);
 	memcpy(packet_in, packet, length);
-	before.cb[P4K_BPF_TEST_LENGTH] = length;
-	if (bpf_prog_test_run_opts(port->copy.program, &options) != 0)
+	before.cb[P4K_BPF_CB_PLACE] = P4K_BPF_PLACE(port->device->slot, port->p4_port);
+	before.cb[P4K_BPF_CB_LENGTH] = length;
+	if (bpf_prog_test_run_opts(port->device->image->test, &options) != 0)
 		return fail(why, errno == EINVAL || errno == ENOMEM ? FAIL_INVALID : FAIL_IO,
 			    "a packet of %u bytes: the kernel cannot test it: %s", length, strerror(errno));
-	bytes = after.cb[P4K_BPF_TEST_LENGTH];
+	bytes = after.cb[P4K_BPF_CB_LENGTH];
 	if (bytes > options.data_size_out)
 		bytes = options.data_size_out;
 	if (options.retval == TC_ACT_OK && bytes <= PACKET_MAX)
-		deliver(port->device, after.mark, packet_out, (uint16_t)bytes);
+		deliver(after.mark, packet_out, (uint16_t)bytes);
 	return 0;
 }
 
@@ -102,6 +117,8 @@ int port_inject(struct port *port, const uint8_t *blob, size_t length, struct fa
 			return fail(why, FAIL_INVALID, "packet %u: want %zu bytes; found %zu", i, bytes,
 				    length - at - 2);
 	}
+	if (prepare(port, why) != 0)
+		return -1;
 	for (at = 0; at < length; at += 2 + bytes) {
 		bytes = (size_t)blob[at] << 8 | blob[at + 1];
 		if (run(port, blob + at + 2, (uint16_t)bytes, why) != 0)

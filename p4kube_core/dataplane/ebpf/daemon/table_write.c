@@ -6,8 +6,6 @@
 #include "device.h"
 #include "table_request.h"
 
-typedef void (*failed_callback)(void *owner, uint64_t position, int error);
-
 static struct mirror *mirror_of(const struct target *target)
 {
 	return &target->device->mirrors[target->spec - target->device->program->tables];
@@ -34,32 +32,33 @@ static void delete_all(const struct target *target, const uint8_t *records, uint
 }
 
 /* The list of masks promises more before entries come. */
-static void put_all(const struct target *target, enum table_mode mode, const uint8_t *records,
+static void put_all(const struct target *target, enum table_mode mode, const uint8_t *bytes,
 		    uint64_t count, failed_callback failed, void *owner)
 {
 	struct mirror *mirror = mirror_of(target);
-	uint64_t *positions = calloc(count + 1, sizeof(*positions)), n = 0;
+	uint64_t *positions = calloc(count + 1, sizeof(*positions));
+	struct records records = {.bytes = bytes, .positions = positions};
 	int ret;
 
 	for (uint64_t i = 0; i < count; i++) {
-		const uint8_t *record = records + i * target->record_bytes;
+		const uint8_t *record = bytes + i * target->record_bytes;
 
-		if (!positions || mirror->entries < 0)
+		if (!positions || mirror->maps.entries < 0)
 			ret = positions ? -EINVAL : -ENOMEM;
 		else if (mirror_lacks_room(mirror, target->table, record))
 			ret = -E2BIG;
 		else
 			ret = table_record_write(target, mode, record);
 		if (ret == 0)
-			positions[n++] = i;
+			positions[records.n++] = i;
 		else
 			failed(owner, i, ret);
 	}
 	ret = mirror_masks(mirror, target->table);
-	if (ret == 0 && n > 0)
-		ret = mirror_put(mirror, target->table, records, positions, n, failed, owner);
-	for (uint64_t i = 0; ret != 0 && i < n; i++) {
-		p4k_table_delete(target->table, records + positions[i] * target->record_bytes);
+	if (ret == 0 && records.n > 0)
+		ret = mirror_put(mirror, target->table, &records, failed, owner);
+	for (uint64_t i = 0; ret != 0 && i < records.n; i++) {
+		mirror_undo(mirror, target->table, bytes + positions[i] * target->record_bytes);
 		failed(owner, positions[i], ret);
 	}
 	free(positions);

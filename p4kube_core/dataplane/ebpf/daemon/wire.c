@@ -2,114 +2,102 @@
 #include "wire.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include <bpf/bpf.h>
-
-#include "../runtime/p4k_bpf.h"
 #include "device.h"
 #include "hook.h"
+#include "image.h"
 
-/* How a packet that came in at `from` leaves by `to`. */
-static struct p4k_bpf_exit exit_of(const struct port *from, const struct port *to)
+/* How packets leave by a port. */
+static struct p4k_bpf_exit exit_of(const struct port *port)
 {
-	struct p4k_bpf_exit way = {.kind = P4K_BPF_EXIT_DROP, .ifindex = (uint32_t)to->ifindex};
-	bool same = from->kind != PORT_RING && from->ifindex == to->ifindex;
+	const struct port *peer;
 
-	if (to->kind == PORT_RING)
-		way.kind = from->kind == PORT_RING ? P4K_BPF_EXIT_COLLECT : P4K_BPF_EXIT_DROP;
-	else if (same && from->egress != to->egress)
-		way.kind = P4K_BPF_EXIT_PASS; /* on its way already */
-	else if (to->egress)
-		way.kind = P4K_BPF_EXIT_DROP; /* into the host from elsewhere: there is no such exit */
-	else if (!from->egress && interface_reaches_namespace(to->ifindex))
-		way.kind = P4K_BPF_EXIT_REDIRECT_PEER;
-	else
-		way.kind = P4K_BPF_EXIT_REDIRECT;
-	return way;
-}
-
-static int set_exit(const struct copy *copy, uint32_t p4_port, const struct p4k_bpf_exit *way)
-{
-	return bpf_map_update_elem(copy->exits, &p4_port, way, BPF_ANY) == 0 ? 0 : -errno;
-}
-
-/* The ways out of a copy that is not attached yet. */
-static int fill_exits(const struct port *port, const struct device *wired, const struct copy *copy,
-		      uint16_t p4_port, struct failure *why)
-{
-	struct p4k_bpf_exit way = exit_of(port, port);
-	const struct port *other;
-	int ret = set_exit(copy, p4_port, &way);
-
-	LIST_FOREACH(other, &ports, next) {
-		if (ret != 0)
-			break;
-		if (other == port || other->device != wired)
-			continue;
-		way = exit_of(port, other);
-		ret = set_exit(copy, other->p4_port, &way);
+	switch (port->kind) {
+	case PORT_RING:
+		return (struct p4k_bpf_exit){.kind = P4K_BPF_EXIT_COLLECT, .to = port->number};
+	case PORT_PATCH:
+		peer = port_find(port->peer);
+		if (!peer || peer->kind != PORT_PATCH || !peer->device)
+			return (struct p4k_bpf_exit){.kind = P4K_BPF_EXIT_NO_PEER};
+		return (struct p4k_bpf_exit){
+			.kind = P4K_BPF_EXIT_CHAIN,
+			.to = peer->device->image->number,
+			.place = P4K_BPF_PLACE(peer->device->slot, peer->p4_port),
+		};
+	case PORT_TC:
+	case PORT_PACKET:
+		break;
 	}
-	return ret == 0 ? 0 : fail(why, FAIL_INVALID, "port %u: %s", p4_port, strerror(-ret));
+	return (struct p4k_bpf_exit){
+		.kind = P4K_BPF_EXIT_WIRE,
+		.to = (uint32_t)port->ifindex,
+		.place = port->egress,
+		.peer = !port->egress && interface_reaches_namespace(port->ifindex),
+	};
 }
 
-static int load_copy(const struct port *port, const struct device *device,
-		     const struct device *wired, uint16_t p4_port, struct copy *copy,
-		     struct failure *why)
+static int set_exit(const struct port *port, const struct device *device, uint16_t p4_port,
+		    struct failure *why)
 {
-	if (copy_load(&device->object, p4_port, port->kind == PORT_RING, copy, why) != 0)
-		return -1;
-	if (fill_exits(port, wired, copy, p4_port, why) == 0)
-		return 0;
-	copy_unload(copy);
-	return -1;
+	struct p4k_bpf_exit way = exit_of(port);
+
+	return image_set_exit(device->image, device->slot, p4_port, &way, why);
 }
 
-/* Puts the copy where packets come, in one step in place of the one that was there. */
-static int attach(struct port *port, const struct copy *copy, struct failure *why)
+/* Those that lead to this port learn where it is now. */
+static void tell_peers(const struct port *port)
 {
+	struct failure why = {0};
+	const struct port *other;
+
+	if (port->kind != PORT_PATCH)
+		return;
+	LIST_FOREACH(other, &ports, next)
+		if (other->kind == PORT_PATCH && other->device && strcmp(other->peer, port->name) == 0 &&
+		    set_exit(other, other->device, other->p4_port, &why) != 0)
+			say("port '%s': %s", other->name, why.message);
+}
+
+static bool has_hook(const struct port *port)
+{
+	return port->kind == PORT_TC || port->kind == PORT_PACKET;
+}
+
+/* In one step in place of the program that was there. */
+static int attach(struct port *port, const struct device *device, uint16_t p4_port,
+		  struct failure *why)
+{
+	const struct hook_target target = {
+		.image = device->image->number, .place = P4K_BPF_PLACE(device->slot, p4_port)};
 	bool made;
+	int program, ret;
 
-	if (port->kind == PORT_RING)
+	if (!has_hook(port))
 		return 0;
-	if (hook_attach(port->ifindex, port->egress, copy->program, &made, why) != 0)
+	program = hook_load(port->ifindex, port->egress, target, why);
+	if (program < 0)
 		return -1;
-	port->qdisc_made = port->qdisc_made || made;
-	return 0;
-}
-
-/* Tell the others of the device how to leave by this port, or that nothing does. */
-static void tell_others(const struct port *port, bool wired)
-{
-	static const struct p4k_bpf_exit none = {.kind = P4K_BPF_EXIT_DROP};
-	const struct port *other;
-
-	LIST_FOREACH(other, &ports, next) {
-		if (other != port && other->device == port->device) {
-			struct p4k_bpf_exit way = wired ? exit_of(other, port) : none;
-
-			set_exit(&other->copy, port->p4_port, &way);
-		}
-	}
+	ret = hook_attach(port->ifindex, port->egress, program, &made, why);
+	close(program);
+	port->qdisc_made = port->qdisc_made || (ret == 0 && made);
+	return ret;
 }
 
 int wire_on(struct port *port, struct device *device, uint16_t p4_port, struct failure *why)
 {
-	struct copy copy;
-
 	if (p4_port >= P4K_BPF_PORTS)
 		return fail(why, FAIL_INVALID, "port: want less than %d; got %u", P4K_BPF_PORTS, p4_port);
-	if (load_copy(port, device, device, p4_port, &copy, why) != 0)
+	if (set_exit(port, device, p4_port, why) != 0)
 		return -1;
-	if (attach(port, &copy, why) != 0) {
-		copy_unload(&copy);
+	if (attach(port, device, p4_port, why) != 0) {
+		image_set_exit(device->image, device->slot, p4_port, NULL, why);
 		return -1;
 	}
-	port->copy = copy;
 	port->device = device;
 	port->p4_port = p4_port;
-	tell_others(port, true);
+	tell_peers(port);
 	return 0;
 }
 
@@ -122,7 +110,7 @@ static void leave_qdisc(struct port *port)
 		return;
 	port->qdisc_made = false;
 	LIST_FOREACH(other, &ports, next) {
-		if (other != port && other->ifindex == port->ifindex && other->device) {
+		if (other != port && has_hook(other) && other->ifindex == port->ifindex && other->device) {
 			other->qdisc_made = true;
 			return;
 		}
@@ -132,51 +120,33 @@ static void leave_qdisc(struct port *port)
 
 void wire_off(struct port *port)
 {
-	tell_others(port, false);
-	if (port->kind != PORT_RING) {
+	struct device *device = port->device;
+
+	if (has_hook(port)) {
 		hook_detach(port->ifindex, port->egress);
 		leave_qdisc(port);
 	}
-	copy_unload(&port->copy);
 	port->device = NULL;
+	tell_peers(port);
+	image_set_exit(device->image, device->slot, port->p4_port, NULL, &(struct failure){0});
 }
 
 int ports_move(struct device *from, struct device *to, struct failure *why)
 {
-	unsigned int n = 0, loaded = 0;
-	struct copy *copies;
 	struct port *port;
-	int ret = 0;
 
-	LIST_FOREACH(port, &ports, next)
-		n += port->device == from;
-	copies = calloc(n + 1, sizeof(*copies));
-	if (!copies)
-		return fail(why, FAIL_FULL, "no memory for the ports of '%s'", from->name);
 	/* What may fail comes first. */
-	LIST_FOREACH(port, &ports, next) {
-		if (ret != 0 || port->device != from)
-			continue;
-		ret = load_copy(port, to, from, port->p4_port, &copies[loaded], why);
-		loaded += ret == 0;
-	}
-	if (ret != 0) {
-		while (loaded > 0)
-			copy_unload(&copies[--loaded]);
-		free(copies);
-		return -1;
-	}
-	n = 0;
+	LIST_FOREACH(port, &ports, next)
+		if (port->device == from && set_exit(port, to, port->p4_port, why) != 0)
+			return -1;
 	LIST_FOREACH(port, &ports, next) {
 		if (port->device != from)
 			continue;
 		/* An interface that is gone is told by port_list. */
-		if (attach(port, &copies[n], why) != 0)
+		if (attach(port, to, port->p4_port, why) != 0)
 			say("port '%s': %s", port->name, why->message);
-		copy_unload(&port->copy);
-		port->copy = copies[n++];
 		port->device = to;
+		tell_peers(port);
 	}
-	free(copies);
 	return 0;
 }

@@ -41,6 +41,8 @@ struct p4k_work {
 	volatile uint32_t place; /* in a loop over the packet */
 	volatile uint32_t sum;
 	uint32_t length; /* bytes of the packet as it came in */
+	uint32_t slot;	 /* whose it is */
+	uint32_t port;	 /* P4 port where it came in */
 	uint32_t state;	 /* of a parser with cycles */
 };
 
@@ -57,24 +59,26 @@ const volatile struct p4k_bpf_load p4k_load = {0};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, P4K_BPF_DROPS);
+	__uint(max_entries, P4K_BPF_SLOTS * P4K_BPF_DROPS);
 	__uint(key_size, 4);
 	__uint(value_size, 8);
 } drops SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, P4K_BPF_PORTS);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, P4K_BPF_SLOTS * 16);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(key_size, 4);
 	__uint(value_size, sizeof(struct p4k_bpf_exit));
 } exits SEC(".maps");
 
+/* All programs of a node, which is one map. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, P4K_BPF_PORTS);
+	__uint(max_entries, 2 * P4K_BPF_PROGRAMS);
 	__uint(key_size, 4);
 	__uint(value_size, 4);
-} chain SEC(".maps");
+} programs SEC(".maps");
 
 /* Keep the C compiler from knowing what the verifier cannot. */
 #define p4k_hide(x) __asm__ volatile("" : "+r"(x))
@@ -117,21 +121,56 @@ P4K_INLINE uint64_t p4k_random(uint64_t low, uint64_t high)
 	return span == 0 ? word : low + (uint64_t)(p4k_product(word, span) >> 64);
 }
 
+/* --- what is the device's: each of its maps is one entry of an outer map, by the device's slot ---------- */
+
+/* NULL: it has none. */
+#define p4k_own(outer, w) bpf_map_lookup_elem(&(outer), &(w)->slot)
+
+/* What an entry has of its own, in a map of levels. */
+#define p4k_own_cell(outer, w, entry)                                                              \
+	({                                                                                         \
+		const uint32_t p4k_at = (entry)->cell;                                             \
+		uint32_t p4k_index = p4k_at & 0xffffff;                                            \
+		uint32_t p4k_level = (w)->slot * P4K_BPF_LEVELS + (p4k_at >> 24);                  \
+		void *p4k_cells = bpf_map_lookup_elem(&(outer), &p4k_level);                       \
+                                                                                                   \
+		p4k_cells ? bpf_map_lookup_elem(p4k_cells, &p4k_index) : NULL;                     \
+	})
+
+/* The entry for keys that no entry matches; `map` is default_I. */
+P4K_INLINE const struct p4k_bpf_entry *p4k_default(void *map, const struct p4k_work *w, uint32_t stride)
+{
+	const struct p4k_bpf_default *both = bpf_map_lookup_elem(map, &w->slot);
+
+	if (!both)
+		return NULL;
+	return (const void *)(both->entries + (*(volatile uint32_t *)&both->place & 1) * stride);
+}
+
 /* --- counters ----------------------------------------------------------------------------- */
 
-P4K_INLINE void p4k_count(void *counter, uint32_t index, uint32_t bytes)
+P4K_INLINE void p4k_add(struct p4k_bpf_cell *cell, uint32_t bytes)
 {
-	struct p4k_bpf_cell *cell = bpf_map_lookup_elem(counter, &index);
-
 	if (cell) {
-		cell->packets++;
-		cell->bytes += bytes;
+		__sync_fetch_and_add(&cell->packets, 1);
+		__sync_fetch_and_add(&cell->bytes, bytes);
 	}
 }
 
-P4K_INLINE void p4k_count_drop(uint32_t reason)
+P4K_INLINE void p4k_count(void *outer, const struct p4k_work *w, uint32_t index)
 {
-	uint64_t *cell = bpf_map_lookup_elem(&drops, &reason);
+	void *cells = bpf_map_lookup_elem(outer, &w->slot);
+
+	if (cells)
+		p4k_add(bpf_map_lookup_elem(cells, &index), w->length);
+}
+
+#define p4k_count_entry(outer, w, entry) p4k_add(p4k_own_cell(outer, w, entry), (w)->length)
+
+P4K_INLINE void p4k_count_drop(const struct p4k_work *w, uint32_t reason)
+{
+	uint32_t index = w->slot * P4K_BPF_DROPS + reason;
+	uint64_t *cell = bpf_map_lookup_elem(&drops, &index);
 
 	if (cell)
 		(*cell)++;
@@ -155,7 +194,10 @@ P4K_INLINE void p4k_start(struct __sk_buff *skb, struct p4k_work *w, struct p4k_
 	/* Volatile: else clang reads by an address that it chose, which the kernel does not take. */
 	w->length = *(volatile uint32_t *)&skb->len;
 	if (p4k_load.test)
-		w->length = *(volatile uint32_t *)&skb->cb[P4K_BPF_TEST_LENGTH];
+		w->length = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_LENGTH];
+	w->port = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_PLACE];
+	w->slot = w->port >> 16;
+	w->port &= 0xffff;
 #if P4K_WINDOW_BYTES
 	p4k_read_front(skb, b->packet + P4K_ZEROS, w->length, P4K_WINDOW_BYTES);
 #endif
@@ -494,34 +536,73 @@ P4K_INLINE bool p4k_rewrite(struct __sk_buff *skb, struct p4k_work *w, struct p4
 		return false;
 	p4k_tell(skb, &d);
 	if (p4k_load.test)
-		skb->cb[P4K_BPF_TEST_LENGTH] = w->length - cursor + used;
+		skb->cb[P4K_BPF_CB_LENGTH] = w->length - cursor + used;
 	return true;
 }
 
 /* --- the way out ---------------------------------------------------------------------------- */
 
-P4K_INLINE int p4k_leave(struct __sk_buff *skb, uint32_t port)
+/* To the next function, which starts as if the packet came from a hook; returns if there is none. */
+P4K_INLINE uint32_t p4k_chain(struct __sk_buff *skb, const struct p4k_bpf_exit *way)
 {
-	struct p4k_bpf_exit *way = bpf_map_lookup_elem(&exits, &port);
+	const uint32_t hops = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_HOPS] + 1;
 
-	switch (way ? way->kind : P4K_BPF_EXIT_DROP) {
-	case P4K_BPF_EXIT_PASS:
-		return TC_ACT_OK;
-	case P4K_BPF_EXIT_REDIRECT:
-		return (int)bpf_redirect(way->ifindex, 0);
-	case P4K_BPF_EXIT_REDIRECT_PEER:
+	if (hops >= P4K_BPF_HOPS)
+		return P4K_BPF_DROP_TOO_MANY_HOPS;
+	*(volatile uint32_t *)&skb->cb[P4K_BPF_CB_HOPS] = hops;
+	*(volatile uint32_t *)&skb->cb[P4K_BPF_CB_PLACE] = way->place;
+	bpf_tail_call(skb, &programs, way->to + (p4k_load.test ? P4K_BPF_PROGRAMS : 0));
+	return P4K_BPF_DROP_NO_PEER;
+}
+
+/* Out of an interface, or on where it is; 0: there is no such way from where the packet came in. */
+P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exit *way, int *verdict)
+{
+	const uint32_t came = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_INTERFACE];
+	const uint32_t from_egress = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_EGRESS];
+
+	if (came == way->to && from_egress != way->place) {
+		*verdict = TC_ACT_OK; /* on its way already */
+		return 1;
+	}
+	if (way->place)
+		return 0; /* into the host from elsewhere */
+	if (way->peer && !from_egress) {
 		/* It is for the pod, whatever the address of this end of the wire. */
 		if (skb->pkt_type == 3 /* PACKET_OTHERHOST */)
 			bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
-		return (int)bpf_redirect_peer(way->ifindex, 0);
+		*verdict = (int)bpf_redirect_peer(way->to, 0);
+	} else {
+		*verdict = (int)bpf_redirect(way->to, 0);
+	}
+	return 1;
+}
+
+P4K_INLINE int p4k_leave(struct __sk_buff *skb, const struct p4k_work *w, uint32_t port)
+{
+	const uint32_t key = P4K_BPF_PLACE(w->slot, port);
+	const struct p4k_bpf_exit *way = bpf_map_lookup_elem(&exits, &key);
+	uint32_t reason = P4K_BPF_DROP_NO_PORT;
+	int verdict;
+
+	switch (way ? way->kind : P4K_BPF_EXIT_NONE) {
+	case P4K_BPF_EXIT_WIRE:
+		if (p4k_leave_by_wire(skb, way, &verdict))
+			return verdict;
+		break;
 	case P4K_BPF_EXIT_CHAIN:
-		bpf_tail_call(skb, &chain, port);
+		reason = p4k_chain(skb, way);
+		break;
+	case P4K_BPF_EXIT_NO_PEER:
+		reason = P4K_BPF_DROP_NO_PEER;
 		break;
 	case P4K_BPF_EXIT_COLLECT:
-		skb->mark = port;
-		return TC_ACT_OK;
+		if (p4k_load.test) {
+			skb->mark = way->to;
+			return TC_ACT_OK;
+		}
 	}
-	p4k_count_drop(P4K_BPF_DROP_NO_PORT);
+	p4k_count_drop(w, reason);
 	return TC_ACT_SHOT;
 }
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,16 +16,14 @@ import pytest
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.ir import program as ir
-from tests.dataplane.bpf_program import kernel, libbpf
+from tests.dataplane.bpf_daemon import process
 
-pytestmark = pytest.mark.needs_root
+pytestmark = pytest.mark.parametrize("variant", ["release"], indirect=True, scope="session")
 
 PORTFWD = Path(__file__).parents[3] / "p4nf" / "portfwd" / "portfwd.p4"
 CLIENT, SERVER, SERVICE = "10.77.0.1", "10.77.0.2", "10.77.0.100"
 MACS = ("02:77:00:00:00:01", "02:77:00:00:00:02")
 SIZE: Final = 64 << 20
-INGRESS: Final = 1  # enum bpf_tc_attach_point
-REDIRECT: Final = 2
 
 SERVE = """
 import hashlib, socket, sys
@@ -44,35 +42,6 @@ c.shutdown(socket.SHUT_WR); got = b""
 while (d := c.recv(100)): got += d
 sys.exit(0 if got == h.digest() else 3)
 """
-
-
-class _Hook(ctypes.Structure):
-    _fields_ = (
-        ("sz", ctypes.c_size_t),
-        ("ifindex", ctypes.c_int),
-        ("attach_point", ctypes.c_int),
-        ("parent", ctypes.c_uint32),
-    )
-
-
-class _Options(ctypes.Structure):
-    _fields_ = (
-        ("sz", ctypes.c_size_t),
-        ("prog_fd", ctypes.c_int),
-        ("flags", ctypes.c_uint32),
-        ("prog_id", ctypes.c_uint32),
-        ("handle", ctypes.c_uint32),
-        ("priority", ctypes.c_uint32),
-    )
-
-
-def attach(interface: str, program: int) -> None:
-    lib = libbpf.library()
-    index = socket.if_nametoindex(interface)
-    hook = _Hook(sz=ctypes.sizeof(_Hook), ifindex=index, attach_point=INGRESS)
-    assert lib.bpf_tc_hook_create(ctypes.byref(hook)) == 0
-    options = _Options(sz=ctypes.sizeof(_Options), prog_fd=program, handle=1, priority=1)
-    assert lib.bpf_tc_attach(ctypes.byref(hook), ctypes.byref(options)) == 0
 
 
 def call(command: list[str]) -> None:
@@ -110,8 +79,12 @@ def wire() -> Iterator[Wire]:
             subprocess.run(["ip", "netns", "del", space], check=False, stderr=subprocess.DEVNULL)
 
 
+def number(address: str) -> int:
+    return int.from_bytes(socket.inet_aton(address), "big")
+
+
 def add(
-    loaded: kernel.Program, program: ir.Program, table: str, key: tuple[int, ...], action: str,
+    bpf: process.Process, program: ir.Program, table: str, key: tuple[int, ...], action: str,
     *arguments: int,
 ) -> None:  # fmt: skip
     laid_out = layout.lay_out(program)
@@ -122,16 +95,14 @@ def add(
     )  # fmt: skip
     wanted = ir.ActionCall(found.action.name, arguments)
     entry = ir.Entry(tuple(ir.Exactly(k) for k in key), wanted, 0, program.span)
-    assert loaded.insert(of.index, layout.record(of, found, entry)) == 0
-
-
-def number(address: str) -> int:
-    return int.from_bytes(socket.inet_aton(address), "big")
+    record = layout.record(of, found, entry)
+    done, _ = bpf.call("entries_write", record, device=1, table=of.index, mode="insert", count=1)
+    assert done["failed"] == []
 
 
 @pytest.mark.parametrize("checksums", ["never made", "made behind", "made before"])
 def test_bulk_tcp_arrives_whole_through_rewritten_addresses_and_ports(
-    wire: Wire, checksums: str
+    bpf: process.Process, wire: Wire, checksums: str
 ) -> None:
     """Made behind the program or before it, the receiver's TCP checks every one of them."""
     client, outside, server, inside = wire
@@ -145,14 +116,14 @@ def test_bulk_tcp_arrives_whole_through_rewritten_addresses_and_ports(
         case _:
             pass
     program = driver.compile(PORTFWD).program
-    loaded = kernel.Program(program, test=False)
-    add(loaded, program, "ingress.forwards", (number(SERVICE), 6, 80), "ingress.forward",
+    bpf.put("device_add", 1, process.compiled(PORTFWD))
+    add(bpf, program, "ingress.forwards", (number(SERVICE), 6, 80), "ingress.forward",
         number(SERVER), 8080)  # fmt: skip
-    add(loaded, program, "ingress.answers", (number(SERVER), 6, 8080), "ingress.answer_as",
+    add(bpf, program, "ingress.answers", (number(SERVER), 6, 8080), "ingress.answer_as",
         number(SERVICE), 80)  # fmt: skip
     for port, interface in ((1, outside), (2, inside)):
-        loaded.exit(port, REDIRECT, socket.if_nametoindex(interface))
-        attach(interface, loaded.copy(port).program)
+        bpf.call("port_add", name=interface, kind="packet", interface=interface)
+        bpf.call("wire", device=1, port=port, name=interface)
     run = ["ip", "netns", "exec"]
     serve = subprocess.Popen(
         [*run, server, sys.executable, "-c", SERVE], stdout=subprocess.PIPE, text=True
@@ -167,7 +138,9 @@ def test_bulk_tcp_arrives_whole_through_rewritten_addresses_and_ports(
     finally:
         serve.kill()
         serve.wait()
-    packets, size = loaded.counter(layout.lay_out(program).counter_index("ingress.inward"), 0)
+    counter = layout.lay_out(program).counter_index("ingress.inward")
+    _, counted = bpf.call("counter_read", device=1, counter=counter, first=0, count=1)
+    packets, size = struct.unpack("!QQ", counted)
     assert size > SIZE
     if checksums != "made before":
         assert size / packets > 3000  # super-packets, not segments
