@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -29,29 +29,31 @@ while :; do /bin/busybox sleep 1000; done
 
 
 @contextmanager
-def running(directory: Path, socket: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Boot a guest that serves `socket` and answers at `address`; it is ready inside the block."""
+def booted(
+    root: Path, directory: Path, files: Mapping[str, bytes], memory_mib: int, words: Iterable[str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Boot a kernel with these files until its console says READY.
+
+    Args:
+        root: where a kernel's package was unpacked.
+        files: what it starts with, `init` among them.
+        words: further arguments of QEMU.
+    """
     initramfs = directory / "initramfs"
-    initramfs.write_bytes(archive(_files(address)))
+    initramfs.write_bytes(archive(files))
     console = directory / "console"
-    (kernel,) = (GUEST / "root/boot").glob("vmlinuz-*")
+    (kernel,) = (root / "boot").glob("vmlinuz-*")
     log = directory / "qemu.log"
     with (
         log.open("wb") as output,
         subprocess.Popen(
             [
                 "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none",
-                "-machine", "q35,accel=tcg", "-m", "192", "-smp", "1",
+                "-machine", "q35,accel=tcg", "-m", str(memory_mib), "-smp", "1",
                 "-serial", f"file:{console}",
                 "-kernel", str(kernel), "-initrd", str(initramfs),
                 "-append", "console=ttyS0 quiet panic=-1",
-                # The data plane maps the guest's memory.
-                "-object", "memory-backend-memfd,id=memory,size=192M,share=on",
-                "-numa", "node,memdev=memory",
-                "-chardev", f"socket,id=wire,path={socket},server=on,wait=off",
-                "-netdev", "vhost-user,id=net,chardev=wire",
-                # QEMU 7.2 crashes under TCG with interrupt vectors here.
-                "-device", "virtio-net-pci,netdev=net,vectors=0",
+                *words,
             ],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         ) as qemu,
@@ -69,17 +71,39 @@ def running(directory: Path, socket: Path, address: str) -> Iterator[subprocess.
                 qemu.kill()
 
 
+@contextmanager
+def running(directory: Path, socket: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Boot a guest that serves `socket` and answers at `address`; it is ready inside the block."""
+    words = (
+        # The data plane maps the guest's memory.
+        "-object", "memory-backend-memfd,id=memory,size=192M,share=on",
+        "-numa", "node,memdev=memory",
+        "-chardev", f"socket,id=wire,path={socket},server=on,wait=off",
+        "-netdev", "vhost-user,id=net,chardev=wire",
+        # QEMU 7.2 crashes under TCG with interrupt vectors here.
+        "-device", "virtio-net-pci,netdev=net,vectors=0",
+    )  # fmt: skip
+    with booted(GUEST / "root", directory, _files(address), 192, words) as qemu:
+        yield qemu
+
+
+def modules(root: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Those of the modules that are files of this kernel, as /NAME.ko, in that order."""
+    paths = {path.stem: path for path in (root / "lib").rglob("*.ko")}
+    return {f"{name}.ko": paths[name].read_bytes() for name in names if name in paths}
+
+
+def busybox() -> bytes:
+    """A shell and the usual commands, in one static program."""
+    (path,) = (path for path in (GUEST / "root").rglob("bin/busybox") if path.is_file())
+    return path.read_bytes()
+
+
 def _files(address: str) -> Mapping[str, bytes]:
-    root = GUEST / "root"
-    (busybox,) = (path for path in root.rglob("bin/busybox") if path.is_file())
-    paths = {path.stem: path for path in (root / "lib").rglob("*.ko") if path.stem in MODULES}
-    modules = [name for name in MODULES if name in paths]
-    init = INIT.format(modules=" ".join(modules), address=address, ready=READY)
-    return {
-        "bin/busybox": busybox.read_bytes(),
-        "init": init.encode(),
-        **{f"{name}.ko": paths[name].read_bytes() for name in modules},
-    }
+    found = modules(GUEST / "root", MODULES)
+    names = " ".join(name.removesuffix(".ko") for name in found)
+    init = INIT.format(modules=names, address=address, ready=READY)
+    return {"bin/busybox": busybox(), "init": init.encode(), **found}
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
@@ -89,7 +113,7 @@ def archive(files: Mapping[str, bytes]) -> bytes:
     """
     members: list[tuple[str, int, int, bytes]] = [
         (str(folder), 0o040755, 0, b"")
-        for folder in dict.fromkeys(Path(name).parent for name in files)
+        for folder in sorted({folder for name in files for folder in Path(name).parents})
         if folder != Path()
     ]
     members += [("dev", 0o040755, 0, b""), ("dev/console", 0o020600, 5 << 8 | 1, b"")]

@@ -102,6 +102,7 @@ int object_load(struct bpf_object *opened, struct p4k_bpf_load what, struct fail
 	if (!program)
 		return fail(why, FAIL_INVALID, "want program %s; the object has none", PROGRAM);
 	bpf_program__set_type(program, BPF_PROG_TYPE_SCHED_CLS);
+	bpf_program__set_log_level(program, 4); /* errors and figures, not every step */
 	if (set_load(opened, what, why) != 0)
 		return -1;
 	verifier_log[0] = '\0';

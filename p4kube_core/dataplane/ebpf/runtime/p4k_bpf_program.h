@@ -83,6 +83,19 @@ struct {
 /* Keep the C compiler from knowing what the verifier cannot. */
 #define p4k_hide(x) __asm__ volatile("" : "+r"(x))
 
+/*
+ * Whether a uint64_t is from low to high, both constants, so that the verifier of any kernel learns it: clang would make one
+ * comparison of two, of the value less one, and of that only newer ones learn.
+ */
+#define p4k_between(value, low, high)                                                  \
+	({                                                                             \
+		uint64_t p4k_is;                                                       \
+		__asm__ volatile("%0 = 0\n\tif %1 < %2 goto +2\n\tif %1 > %3 goto +1\n\t%0 = 1" \
+				 : "=&r"(p4k_is), "+r"(value)                          \
+				 : "i"(low), "i"(high));                               \
+		p4k_is;                                                                \
+	})
+
 /* An index that is below `size` already, for the verifier. */
 #define p4k_index(index, size)                                                              \
 	({                                                                                  \
@@ -181,12 +194,11 @@ P4K_INLINE void p4k_count_drop(const struct p4k_work *w, uint32_t reason)
 /* The first bytes of the packet, at most `most`, without any that a test padded it with. */
 P4K_INLINE uint32_t p4k_read_front(struct __sk_buff *skb, uint8_t *to, uint32_t length, uint32_t most)
 {
-	uint32_t bytes = length < most ? length : most;
+	uint64_t bytes = length < most ? length : most;
 
-	p4k_hide(bytes);
-	if (bytes == 0 || bytes > most)
+	if (!p4k_between(bytes, 1, most))
 		return 0;
-	return bpf_skb_load_bytes(skb, 0, to, bytes) ? 0 : bytes;
+	return bpf_skb_load_bytes(skb, 0, to, (uint32_t)bytes) ? 0 : (uint32_t)bytes;
 }
 
 P4K_INLINE void p4k_start(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b)
@@ -264,7 +276,7 @@ P4K_INLINE uint16_t p4k_payload_sum(struct __sk_buff *skb, struct p4k_work *w, s
 	w->sum = 0;
 	for (uint32_t i = 0; i < P4K_CHUNKS; i++) {
 		const uint32_t place = w->place;
-		uint32_t left = w->length > place ? w->length - place : 0;
+		uint64_t left = w->length > place ? w->length - place : 0;
 
 		if (left >= P4K_CHUNK) {
 			if (bpf_skb_load_bytes(skb, place, b->chunk, P4K_CHUNK))
@@ -273,11 +285,10 @@ P4K_INLINE uint16_t p4k_payload_sum(struct __sk_buff *skb, struct p4k_work *w, s
 			w->place = place + P4K_CHUNK;
 			continue;
 		}
-		p4k_hide(left);
-		if (left == 0 || left >= P4K_CHUNK)
+		if (!p4k_between(left, 1, P4K_CHUNK - 1))
 			break;
 		__builtin_memset(b->chunk, 0, P4K_CHUNK);
-		if (bpf_skb_load_bytes(skb, place, b->chunk, left))
+		if (bpf_skb_load_bytes(skb, place, b->chunk, (uint32_t)left))
 			break;
 		w->sum = (uint32_t)bpf_csum_diff(NULL, 0, (__be32 *)b->chunk, P4K_CHUNK, w->sum);
 		break;
@@ -288,13 +299,12 @@ P4K_INLINE uint16_t p4k_payload_sum(struct __sk_buff *skb, struct p4k_work *w, s
 /* --- varbits: arrays of the most bytes that there can be, zero behind those that there are --- */
 
 /* Bytes [place, place + bytes) of the packet, at most `most`, of which `to` has room. */
-P4K_INLINE bool p4k_read_varying(struct __sk_buff *skb, uint32_t place, uint8_t *to, uint32_t bytes,
+P4K_INLINE bool p4k_read_varying(struct __sk_buff *skb, uint32_t place, uint8_t *to, uint64_t bytes,
 				 uint32_t most)
 {
-	p4k_hide(bytes);
 	if (bytes == 0)
 		return true;
-	return bytes <= most && !bpf_skb_load_bytes(skb, place, to, bytes);
+	return p4k_between(bytes, 1, most) && !bpf_skb_load_bytes(skb, place, to, (uint32_t)bytes);
 }
 
 P4K_INLINE bool p4k_same(const uint8_t *a, const uint8_t *b, uint32_t bytes)
@@ -464,7 +474,8 @@ P4K_INLINE void p4k_tell(struct __sk_buff *skb, const struct p4k_differences *d)
 P4K_INLINE bool p4k_store_changes(struct __sk_buff *skb, struct p4k_work *w, struct p4k_buffers *b)
 {
 	struct p4k_differences d;
-	uint32_t from = w->from, bytes, was;
+	uint64_t from = w->from, bytes;
+	uint32_t was;
 
 	if (P4K_LIKELY(w->to == 0))
 		return true;
@@ -472,16 +483,14 @@ P4K_INLINE bool p4k_store_changes(struct __sk_buff *skb, struct p4k_work *w, str
 	p4k_differ(b->old, was, b->packet + P4K_ZEROS, w->cursor, &d);
 	bytes = w->to - from;
 	from -= P4K_ZEROS;
-	p4k_hide(from);
-	p4k_hide(bytes);
-	if (from >= P4K_WINDOW || bytes == 0 || bytes > P4K_WINDOW)
+	if (!p4k_between(from, 0, P4K_WINDOW - 1) || !p4k_between(bytes, 1, P4K_WINDOW))
 		return false;
 #if P4K_WINDOW_BYTES
 	/* The verifier does not know that both together are within the window. */
 	if (from + bytes > P4K_WINDOW_BYTES)
 		return false;
 #endif
-	if (bpf_skb_store_bytes(skb, from, b->packet + P4K_ZEROS + from, bytes, 0))
+	if (bpf_skb_store_bytes(skb, (uint32_t)from, b->packet + P4K_ZEROS + from, (uint32_t)bytes, 0))
 		return false;
 	p4k_tell(skb, &d);
 	return true;
@@ -494,17 +503,16 @@ P4K_INLINE bool p4k_draw_up(struct __sk_buff *skb, struct p4k_work *w, struct p4
 	w->place = w->cursor;
 	for (uint32_t i = 0; i < P4K_CHUNKS; i++) {
 		const uint32_t place = w->place;
-		uint32_t left = w->length > place ? w->length - place : 0;
+		uint64_t left = w->length > place ? w->length - place : 0;
 
 		if (left > P4K_CHUNK)
 			left = P4K_CHUNK;
-		p4k_hide(left);
-		if (left == 0 || left > P4K_CHUNK)
+		if (!p4k_between(left, 1, P4K_CHUNK))
 			break;
-		if (bpf_skb_load_bytes(skb, place, b->chunk, left) ||
-		    bpf_skb_store_bytes(skb, place - by, b->chunk, left, 0))
+		if (bpf_skb_load_bytes(skb, place, b->chunk, (uint32_t)left) ||
+		    bpf_skb_store_bytes(skb, place - by, b->chunk, (uint32_t)left, 0))
 			return false;
-		w->place = place + left;
+		w->place = place + (uint32_t)left;
 	}
 	if (p4k_load.test)
 		return true; /* whose packets may end before their bytes do */
@@ -516,7 +524,8 @@ P4K_INLINE bool p4k_rewrite(struct __sk_buff *skb, struct p4k_work *w, struct p4
 {
 	const uint32_t used = w->used, cursor = w->cursor;
 	struct p4k_differences d;
-	uint32_t bytes, was;
+	uint64_t bytes = used;
+	uint32_t was;
 
 	was = p4k_read_front(skb, b->old, w->length, P4K_OLD / 2);
 	p4k_differ(b->old, was < cursor ? was : cursor, b->out, used, &d);
@@ -530,9 +539,7 @@ P4K_INLINE bool p4k_rewrite(struct __sk_buff *skb, struct p4k_work *w, struct p4
 			if (!p4k_draw_up(skb, w, b, cursor - used))
 				return false;
 	}
-	bytes = used;
-	p4k_hide(bytes);
-	if (bytes > 0 && bytes <= P4K_OUT && bpf_skb_store_bytes(skb, 0, b->out, bytes, 0))
+	if (p4k_between(bytes, 1, P4K_OUT) && bpf_skb_store_bytes(skb, 0, b->out, (uint32_t)bytes, 0))
 		return false;
 	p4k_tell(skb, &d);
 	if (p4k_load.test)
