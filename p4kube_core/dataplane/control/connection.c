@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "bytes.h"
-#include "control.h"
+#include "event.h"
 #include "message.h"
 
 #define READ_BYTES 65536
@@ -25,6 +25,8 @@ struct connection *connection_make(int fd)
 
 void connection_free(struct connection *connection)
 {
+	if (connection->subscriber)
+		subscriber_free(connection->subscriber);
 	close(connection->fd);
 	free(connection->in);
 	free(connection->out);
@@ -34,6 +36,11 @@ void connection_free(struct connection *connection)
 bool connection_blocked(const struct connection *connection)
 {
 	return connection->out != NULL;
+}
+
+bool connection_has_events(const struct connection *connection)
+{
+	return connection->subscriber && subscriber_waits(connection->subscriber);
 }
 
 /* False: the peer is gone. */
@@ -126,9 +133,16 @@ bool connection_serve(struct connection *connection)
 			return false;
 		if (connection->out)
 			return true;
+		if (connection_has_events(connection)) {
+			connection->out =
+				subscriber_next(connection->subscriber, &connection->out_length);
+			if (!connection->out)
+				return true; /* no memory: later */
+			continue;
+		}
 		want = wanted(connection);
 		if (want != 0 && want != SIZE_MAX && connection->in_length >= want) {
-			connection->out = message_answer(connection->in + 4, want - 4,
+			connection->out = message_answer(connection, connection->in + 4, want - 4,
 							 &connection->out_length);
 			control_chores();
 			drop_first(connection, want);

@@ -21,6 +21,7 @@
 #define CHORES_MS 10 /* how often to look after what waits, while something does */
 
 static int listener = -1, signals = -1, poller = -1;
+static struct watch on_listener, on_signals;
 static LIST_HEAD(, connection) connections = LIST_HEAD_INITIALIZER(connections);
 static unsigned int n_connections;
 static bool ending;
@@ -35,12 +36,16 @@ static sigset_t ending_signals(void)
 	return set;
 }
 
-int control_block_signals(void)
+int control_prepare(void)
 {
 	sigset_t set = ending_signals();
 
 	signal(SIGPIPE, SIG_IGN);
-	return sigprocmask(SIG_BLOCK, &set, NULL);
+	poller = epoll_create1(EPOLL_CLOEXEC);
+	if (poller >= 0 && sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+		return 0;
+	say("cannot prepare the control thread: %s", strerror(errno));
+	return -1;
 }
 
 void control_end(void)
@@ -56,28 +61,16 @@ static bool by_root(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == 0;
 }
 
-static void watch(int fd, uint32_t events, void *who, int how)
+int control_watch(int fd, struct watch *watch)
 {
-	struct epoll_event event = {.events = events, .data.ptr = who};
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = watch};
 
-	epoll_ctl(poller, how, fd, &event);
+	return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
 }
 
-static void accept_one(void)
+void control_unwatch(int fd)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct connection *connection;
-
-	if (fd < 0)
-		return;
-	connection = by_root(fd) && n_connections < CONNECTIONS_MAX ? connection_make(fd) : NULL;
-	if (!connection) {
-		close(fd);
-		return;
-	}
-	LIST_INSERT_HEAD(&connections, connection, next);
-	n_connections++;
-	watch(fd, EPOLLIN, connection, EPOLL_CTL_ADD);
+	epoll_ctl(poller, EPOLL_CTL_DEL, fd, NULL);
 }
 
 static void forget(struct connection *connection)
@@ -89,30 +82,68 @@ static void forget(struct connection *connection)
 
 static void serve(struct connection *connection)
 {
+	struct epoll_event event = {.data.ptr = &connection->watch};
+
 	if (!connection_serve(connection)) {
 		forget(connection);
 		return;
 	}
-	watch(connection->fd, connection_blocked(connection) ? EPOLLOUT : EPOLLIN, connection,
-	      EPOLL_CTL_MOD);
+	event.events = connection_blocked(connection) ? EPOLLOUT : EPOLLIN;
+	epoll_ctl(poller, EPOLL_CTL_MOD, connection->fd, &event);
+}
+
+static void connection_ready(struct watch *watch)
+{
+	serve((struct connection *)watch); /* its first member */
+}
+
+static void accept_one(struct watch *watch)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct connection *connection;
+
+	(void)watch;
+	if (fd < 0)
+		return;
+	connection = by_root(fd) && n_connections < CONNECTIONS_MAX ? connection_make(fd) : NULL;
+	if (!connection) {
+		close(fd);
+		return;
+	}
+	connection->watch.ready = connection_ready;
+	LIST_INSERT_HEAD(&connections, connection, next);
+	n_connections++;
+	control_watch(fd, &connection->watch);
+}
+
+static void end(struct watch *watch)
+{
+	(void)watch;
+	ending = true;
+}
+
+/* Whoever has events to hear of and is not about to be woken for more room. */
+static void serve_subscribers(void)
+{
+	struct connection *connection, *next;
+
+	for (connection = LIST_FIRST(&connections); connection; connection = next) {
+		next = LIST_NEXT(connection, next);
+		if (!connection_blocked(connection) && connection_has_events(connection))
+			serve(connection);
+	}
 }
 
 void control_run(void)
 {
-	struct epoll_event events[16];
-
 	while (!ending) {
-		int n = epoll_wait(poller, events, 16, control_has_chores() ? CHORES_MS : -1);
+		struct epoll_event event;
 
-		for (int i = 0; i < n && !ending; i++) {
-			if (events[i].data.ptr == &signals)
-				ending = true;
-			else if (events[i].data.ptr == &listener)
-				accept_one();
-			else
-				serve(events[i].data.ptr);
-		}
+		/* One at a time: what is ready may take the owner of another away. */
+		if (epoll_wait(poller, &event, 1, control_has_chores() ? CHORES_MS : -1) == 1)
+			((struct watch *)event.data.ptr)->ready(event.data.ptr);
 		control_chores();
+		serve_subscribers();
 	}
 }
 
@@ -162,16 +193,17 @@ static int start(void)
 {
 	sigset_t set = ending_signals();
 
-	poller = epoll_create1(EPOLL_CLOEXEC);
 	signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (poller < 0 || signals < 0) {
+	if (signals < 0) {
 		say("cannot start the control thread: %s", strerror(errno));
 		return -1;
 	}
 	if (listen_on() != 0)
 		return -1;
-	watch(signals, EPOLLIN, &signals, EPOLL_CTL_ADD);
-	watch(listener, EPOLLIN, &listener, EPOLL_CTL_ADD);
+	on_signals.ready = end;
+	on_listener.ready = accept_one;
+	control_watch(signals, &on_signals);
+	control_watch(listener, &on_listener);
 	return 0;
 }
 
@@ -184,7 +216,6 @@ static void stop(void)
 		forget(connection);
 	close(listener);
 	close(signals);
-	close(poller);
 }
 
 const struct module control_module = {.name = "control", .start = start, .stop = stop};

@@ -31,7 +31,8 @@ static json_t *parse(const uint8_t *bytes, size_t length, size_t *json_length, s
 	return json;
 }
 
-static int perform(const uint8_t *bytes, size_t length, struct answer *answer, struct failure *why)
+static int perform(struct connection *from, const uint8_t *bytes, size_t length,
+		   struct answer *answer, struct failure *why)
 {
 	struct request request;
 	size_t json_length;
@@ -43,6 +44,7 @@ static int perform(const uint8_t *bytes, size_t length, struct answer *answer, s
 	if (!json)
 		return -1;
 	request = (struct request){
+		.from = from,
 		.json = json,
 		.blob = bytes + 4 + json_length,
 		.blob_length = length - 4 - json_length,
@@ -67,32 +69,33 @@ static void make_printable(char *text)
 			*text = '?';
 }
 
-static uint8_t *pack(const struct answer *answer, size_t *length)
+uint8_t *message_pack(const json_t *json, const uint8_t *blob, size_t blob_length, size_t *length)
 {
-	char *text = json_dumps(answer->json, JSON_COMPACT);
+	char *text = json_dumps(json, JSON_COMPACT);
 	size_t text_length = text ? strlen(text) : 0;
-	size_t total = 8 + text_length + answer->blob_length;
+	size_t total = 8 + text_length + blob_length;
 	uint8_t *bytes = text ? malloc(total) : NULL;
 
 	if (bytes) {
 		store32(bytes, (uint32_t)(total - 4));
 		store32(bytes + 4, (uint32_t)text_length);
 		memcpy(bytes + 8, text, text_length);
-		if (answer->blob_length)
-			memcpy(bytes + 8 + text_length, answer->blob, answer->blob_length);
+		if (blob_length)
+			memcpy(bytes + 8 + text_length, blob, blob_length);
 		*length = total;
 	}
 	free(text);
 	return bytes;
 }
 
-uint8_t *message_answer(const uint8_t *bytes, size_t length, size_t *answer_length)
+uint8_t *message_answer(struct connection *from, const uint8_t *bytes, size_t length,
+			size_t *answer_length)
 {
 	struct answer answer = {.json = json_pack("{s:b}", "ok", 1)};
 	struct failure why = {0};
 	uint8_t *packed;
 
-	if (perform(bytes, length, &answer, &why) != 0) {
+	if (perform(from, bytes, length, &answer, &why) != 0) {
 		json_decref(answer.json);
 		free(answer.blob);
 		make_printable(why.message);
@@ -101,7 +104,7 @@ uint8_t *message_answer(const uint8_t *bytes, size_t length, size_t *answer_leng
 					  "message", why.message),
 		};
 	}
-	packed = pack(&answer, answer_length);
+	packed = message_pack(answer.json, answer.blob, answer.blob_length, answer_length);
 	json_decref(answer.json);
 	free(answer.blob);
 	return packed;

@@ -13,7 +13,10 @@
 #define MESSAGE_MAX (64u << 20) /* bytes after the first length */
 #define JSON_MAX (1u << 20)
 
+struct connection;
+
 struct request {
+	struct connection *from;
 	const json_t *json; /* an object */
 	const uint8_t *blob;
 	size_t blob_length;
@@ -42,6 +45,8 @@ int op_wire(const struct request *, struct answer *, struct failure *);
 int op_unwire(const struct request *, struct answer *, struct failure *);
 int op_inject(const struct request *, struct answer *, struct failure *);
 int op_collect(const struct request *, struct answer *, struct failure *);
+int op_packet_out(const struct request *, struct answer *, struct failure *);
+int op_subscribe(const struct request *, struct answer *, struct failure *);
 int op_device_add(const struct request *, struct answer *, struct failure *);
 int op_device_replace(const struct request *, struct answer *, struct failure *);
 int op_device_remove(const struct request *, struct answer *, struct failure *);
@@ -68,6 +73,10 @@ struct device *wanted_device(const struct request *request, const char *field,
  * Answer what came in `bytes` (all after the first length). Returns the answer with its lengths, malloc'ed, or NULL
  * without memory.
  */
-uint8_t *message_answer(const uint8_t *bytes, size_t length, size_t *answer_length);
+uint8_t *message_answer(struct connection *from, const uint8_t *bytes, size_t length,
+			size_t *answer_length);
+
+/* A message with its lengths, malloc'ed, or NULL without memory. */
+uint8_t *message_pack(const json_t *json, const uint8_t *blob, size_t blob_length, size_t *length);
 
 #endif

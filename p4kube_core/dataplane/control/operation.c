@@ -54,6 +54,8 @@ static const struct {
 	{"register_write", op_register_write},
 	{"inject", op_inject},
 	{"collect", op_collect},
+	{"packet_out", op_packet_out},
+	{"subscribe", op_subscribe},
 	{"shutdown", op_shutdown},
 };
 

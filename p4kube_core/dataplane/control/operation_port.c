@@ -62,9 +62,6 @@ int op_wire(const struct request *request, struct answer *answer, struct failure
 		return -1;
 	if (port->device == device && port->p4_port == p4_port)
 		return 0;
-	if (port->device)
-		return fail(why, FAIL_BUSY, "port '%s' is wired to device %" PRIu64 ", port %u",
-			    port->name, port->device->id, port->p4_port);
 	LIST_FOREACH(other, &ports, next)
 		if (other->device == device && other->p4_port == p4_port)
 			return fail(why, FAIL_BUSY, "port %" PRIu64 " of device %" PRIu64 " is wired to '%s'",
@@ -101,6 +98,14 @@ int op_inject(const struct request *request, struct answer *answer, struct failu
 
 	(void)answer;
 	return port ? port_inject(port, request->blob, request->blob_length, why) : -1;
+}
+
+int op_packet_out(const struct request *request, struct answer *answer, struct failure *why)
+{
+	struct device *device = wanted_device(request, "device", why);
+
+	(void)answer;
+	return device ? port_packet_out(device, request->blob, request->blob_length, why) : -1;
 }
 
 int op_collect(const struct request *request, struct answer *answer, struct failure *why)

@@ -85,6 +85,21 @@ class Client:
             self.call("wire", device=device, port=port, name=f"r{port}")
 
 
+class Subscriber(Client):
+    """A connection on which the data plane tells what happens."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        super().__init__(path)
+        self.call("subscribe")
+
+    def events(self, count: int) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """Digests, packets and losses as they come, until there have been so many."""
+        while count > 0:
+            event, blob = self.answer()
+            count -= event.get("count", len(list(unpack(blob))))
+            yield event, blob
+
+
 def pack(packets: Iterable[bytes]) -> bytes:
     return b"".join(struct.pack("!H", len(packet)) + packet for packet in packets)
 

@@ -40,6 +40,8 @@ OPERATIONS = [
     "register_write",
     "inject",
     "collect",
+    "packet_out",
+    "subscribe",
     "nonsense",
 ]
 FIELDS = [
@@ -51,6 +53,7 @@ FIELDS = [
     "socket",
     "server",
     "devargs",
+    "peer",
     "device",
     "port",
     "table",
@@ -214,11 +217,13 @@ def test_random_requests(dp: dataplane.Dataplane, program: conftest.Program, see
             op = rng.choice(OPERATIONS)
             fields = {name: random_value(rng, objects) for name in FIELDS if rng.random() < 0.7}
             # No interface of the host is touched, nothing is bound outside.
-            fields["kind"] = rng.choice(["ring", "rin", 3])
+            fields["kind"] = rng.choice(["ring", "cpu", "patch", "rin", 3])
             if rng.random() < 0.6:
                 fields |= {"device": 1, "table": rng.randrange(4), "count": rng.randrange(3)}
             blob = rng.randbytes(rng.choice([0, 2, 4, 8, 10, 12, 16, 20, 26, 32, 33, 100]))
             answer, _ = dp.ask(op, blob, **fields)
+            while "event" in answer:
+                answer, _ = dp.answer()
             assert answer.get("ok") or answer["error"]["code"] in CODES
     finally:
         stop.set()

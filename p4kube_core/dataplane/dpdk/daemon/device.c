@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "event_ring.h"
 #include "port.h"
 #include "settings.h"
 #include "wiring.h"
@@ -53,6 +54,7 @@ int device_replace(struct device *old, const struct program_file *file, struct f
 		device_free(new);
 		return -1;
 	}
+	event_rings_drain(); /* what the old one said last */
 	LIST_INSERT_AFTER(old, new, next);
 	LIST_REMOVE(old, next);
 	device_free(old);
@@ -75,6 +77,7 @@ int device_remove(struct device *device, struct failure *why)
 				port->device = device;
 		return -1;
 	}
+	event_rings_drain();
 	LIST_REMOVE(device, next);
 	device_free(device);
 	return 0;

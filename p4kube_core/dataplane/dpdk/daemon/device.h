@@ -20,11 +20,14 @@
 struct __rte_cache_aligned device_run {
 	struct p4k_context context; /* control: wo once, worker: ro, but now_ns */
 	uint64_t packets;
-	uint64_t no_port; /* sent to a P4 port that is not wired */
+	uint64_t no_port;     /* sent to a P4 port that is not wired */
+	uint64_t lost_events; /* digests and packets for control that found no room */
+	uint64_t lost_told;   /* of these; control only */
 };
 
 struct device {
-	uint64_t id; /* fixed, as all up to runs */
+	uint64_t id;	 /* fixed, as all up to runs */
+	uint32_t number; /* that no other device of this process had or has; never 0 */
 	char name[DEVICE_NAME_MAX];
 	char epitaph[DEVICE_NAME_MAX + 64]; /* what is said if it crashes the process */
 	size_t epitaph_length;

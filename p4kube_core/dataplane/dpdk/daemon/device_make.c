@@ -9,6 +9,7 @@
 #include "../runtime/p4k_meter.h"
 #include "cell_request.h"
 #include "device.h"
+#include "event_ring.h"
 #include "rcu.h"
 #include "settings.h"
 
@@ -170,6 +171,9 @@ static int make_runs(struct device *device)
 		context->tables = (const struct p4k_table *const *)device->tables;
 		context->registers = device->registers;
 		context->meters = device->meters;
+		context->events = event_ring(w);
+		context->device = device->number;
+		context->lost_events = &device->runs[w].lost_events;
 		if (!cells || !context->drops)
 			return -1;
 		for (unsigned int i = 0; i < program->n_counters; i++)
@@ -182,6 +186,7 @@ struct device *device_make(uint64_t id, const char *path, const char *name,
 				  struct failure *why)
 {
 	struct device *device = calloc(1, sizeof(*device));
+	static uint32_t number;
 
 	if (!device || object_load(&device->object, path, why) != 0) {
 		if (!device)
@@ -190,6 +195,7 @@ struct device *device_make(uint64_t id, const char *path, const char *name,
 		return NULL;
 	}
 	device->id = id;
+	device->number = ++number;
 	device->program = device->object.program;
 	snprintf(device->name, sizeof(device->name), "%s", name);
 	device->epitaph_length = (size_t)snprintf(

@@ -8,12 +8,13 @@
 
 #include "control.h"
 #include "failure.h"
+#include "forward.h"
 #include "settings.h"
-#include "worker.h"
 
 /* Each may use the ones before it. */
 static const struct module *const modules[] = {
-	&eal_module, &rcu_module, &ports_module, &devices_module, &workers_module, &control_module,
+	&eal_module,	 &rcu_module,	  &events_module, &ports_module,
+	&devices_module, &workers_module, &control_module,
 };
 
 /* The first n of them. */
@@ -30,7 +31,7 @@ static struct sigaction before[RTE_DIM(crashes)];
 static void on_crash(int number, siginfo_t *info, void *machine)
 {
 	unsigned long length;
-	const char *epitaph = worker_epitaph(&length);
+	const char *epitaph = forward_epitaph(&length);
 
 	(void)machine;
 	if (epitaph && write(STDERR_FILENO, epitaph, length) < 0)
@@ -72,7 +73,7 @@ int main(int argc, char **argv)
 		say("want to be started by root, whose packet sockets and control socket these are");
 		return 1;
 	}
-	if (control_block_signals() != 0)
+	if (control_prepare() != 0)
 		return 1;
 	allow_many_files();
 	for (size_t i = 0; i < RTE_DIM(modules); i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ struct port_list ports = LIST_HEAD_INITIALIZER(ports);
 static unsigned int next_worker;
 
 static const struct port_kind *const kinds[] = {
-	&packet_kind, &tap_kind, &vhost_kind, &ring_kind, &ethdev_kind,
+	&packet_kind, &tap_kind, &vhost_kind, &ring_kind, &ethdev_kind, &cpu_kind, &patch_kind,
 };
 
 const char *port_drop_name(enum port_drop reason)
@@ -23,8 +24,9 @@ const char *port_drop_name(enum port_drop reason)
 	static const char *const names[DROPS] = {
 		[DROP_NO_DEVICE] = "no_device",	  [DROP_NO_MBUF] = "no_mbuf",
 		[DROP_OVERSIZED] = "oversized",	  [DROP_MALFORMED] = "malformed_offload",
-[DROP_NO_LINK] = "no_link",
+		[DROP_NO_LINK] = "no_link",
 		[DROP_RX_FULL] = "rx_full",	  [DROP_TX_FULL] = "tx_full",	  [DROP_TX_ERROR] = "tx_error",
+		[DROP_NO_PEER] = "no_peer",	  [DROP_TOO_MANY_HOPS] = "too_many_hops",
 	};
 
 	return names[reason];
@@ -36,6 +38,16 @@ struct port *port_find(const char *name)
 
 	LIST_FOREACH(port, &ports, next)
 		if (strcmp(port->name, name) == 0)
+			return port;
+	return NULL;
+}
+
+struct port *cpu_port_of(const struct device *device)
+{
+	struct port *port;
+
+	LIST_FOREACH(port, &ports, next)
+		if (port->device == device && port->kind == &cpu_kind)
 			return port;
 	return NULL;
 }
@@ -60,7 +72,7 @@ static const struct port_kind *kind_find(const char *name, struct failure *why)
 	for (size_t i = 0; i < RTE_DIM(kinds); i++)
 		if (strcmp(kinds[i]->name, name) == 0)
 			return kinds[i];
-	fail(why, FAIL_INVALID, "kind: want packet, tap, vhost, ring or ethdev; got '%s'", name);
+	fail(why, FAIL_INVALID, "kind: want packet, tap, vhost, ring, ethdev, cpu or patch; got '%s'", name);
 	return NULL;
 }
 
@@ -138,7 +150,11 @@ int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct
 {
 	struct device *old_device = port->device;
 	uint16_t old_p4_port = port->p4_port;
+	struct port *other = port->kind == &cpu_kind && device ? cpu_port_of(device) : NULL;
 
+	if (other && other != port)
+		return fail(why, FAIL_BUSY, "device %" PRIu64 " has a cpu port: '%s'", device->id,
+			    other->name);
 	port->device = device;
 	port->p4_port = p4_port;
 	if (wiring_publish(why) == 0)

@@ -23,6 +23,8 @@ enum port_drop {
 	DROP_RX_FULL,	 /* received faster than the workers take it; counted by the other side */
 	DROP_TX_FULL,	 /* to be sent faster than the other side takes it */
 	DROP_TX_ERROR,	 /* refused by the interface for any other reason */
+	DROP_NO_PEER,	 /* left by a patch whose peer is not there or not wired */
+	DROP_TOO_MANY_HOPS, /* went through so many patches that it may be a loop */
 	DROPS,
 };
 
@@ -45,10 +47,10 @@ struct port_kind {
 	int (*open)(struct port *port, const json_t *request, struct failure *why);
 	/* No worker has the port any more. */
 	void (*close)(struct port *port);
-	/* At most n packets, without waiting. */
+	/* At most n packets, without waiting. NULL for kind patch, where nothing waits to be received. */
 	unsigned int (*rx)(struct port *port, struct port_tally *tally, struct rte_mbuf **packets,
 			   unsigned int n);
-	/* Takes all n: sends them, or drops and counts. */
+	/* Takes all n: sends them, or drops and counts. NULL for kinds cpu and patch (forward.c). */
 	void (*tx)(struct port *port, struct port_tally *tally, struct rte_mbuf **packets,
 		   unsigned int n);
 	/* Make fd readable when there is something to receive; NULL where it always is. Returns false where
@@ -75,7 +77,8 @@ struct port {
 LIST_HEAD(port_list, port);
 extern struct port_list ports; /* control only */
 
-extern const struct port_kind packet_kind, tap_kind, vhost_kind, ring_kind, ethdev_kind;
+extern const struct port_kind packet_kind, tap_kind, vhost_kind, ring_kind, ethdev_kind, cpu_kind,
+	patch_kind;
 
 const char *port_drop_name(enum port_drop reason);
 
@@ -99,6 +102,7 @@ static inline void port_count_rx(struct port_tally *tally, struct rte_mbuf **pac
 
 /* Control thread. */
 struct port *port_find(const char *name);
+struct port *cpu_port_of(const struct device *device); /* or NULL */
 int port_add(const json_t *request, struct failure *why);
 /* Unwires it first. -1 with FAIL_FULL: it stays. */
 int port_remove(struct port *port, struct failure *why);
@@ -108,10 +112,16 @@ json_t *port_describe(struct port *port);
 /* Wire to a device, or to none (NULL). -1 with FAIL_FULL: nothing has changed. */
 int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why);
 
+/* Kind patch: the other end, where that names this one too; or NULL. */
+struct port *patch_peer(const struct port *port);
+
 /* Kind ring: packets of the blob, all or none, until each has been through; what came out since the last time. */
 int port_inject(struct port *port, const uint8_t *blob, size_t length, struct failure *why);
 int port_collect(struct port *port, uint8_t **blob, size_t *length, uint64_t *count,
 		 struct failure *why);
+
+/* Kind cpu: packets of the blob, all or none, into the device. */
+int port_packet_out(struct device *device, const uint8_t *blob, size_t length, struct failure *why);
 
 /* For kinds: set the place that no other port may have; FAIL_BUSY if one has. */
 int port_claim(struct port *port, struct failure *why, const char *format, ...)

@@ -2,27 +2,18 @@
 #include "port.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <rte_ring.h>
-
-#include "eal.h"
+#include "inbox.h"
 #include "rcu.h"
-#include "settings.h"
-#include "worker.h"
 
-#define RING_LENGTH 1024
 #define COLLECT_MAX (60u << 20) /* must fit into one answer */
-#define INJECT_PATIENCE_S 10
 
+/* For tests: what goes out is kept until it is collected. */
 struct ring_port {
 	struct port port;
-	struct rte_ring *in;   /* control enqueues, worker dequeues */
+	struct inbox in;
 	pthread_mutex_t mutex; /* of all below; workers add, control takes */
 	uint8_t *out;
 	size_t length, room;
@@ -32,21 +23,11 @@ struct ring_port {
 static int ring_open(struct port *port, const json_t *request, struct failure *why)
 {
 	struct ring_port *self = (struct ring_port *)port;
-	static unsigned int serial;
-	char name[RTE_RING_NAMESIZE];
 
 	(void)request;
-	if (port_claim(port, why, "ring %s", port->name) != 0)
+	if (port_claim(port, why, "ring %s", port->name) != 0 ||
+	    inbox_open(&self->in, port, why) != 0)
 		return -1;
-	snprintf(name, sizeof(name), "inject-%u", serial++);
-	self->in = rte_ring_create(name, RING_LENGTH, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	port->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (!self->in || port->fd < 0) {
-		rte_ring_free(self->in);
-		if (port->fd >= 0)
-			close(port->fd);
-		return fail(why, FAIL_FULL, "no memory for ring '%s'", port->name);
-	}
 	pthread_mutex_init(&self->mutex, NULL);
 	return 0;
 }
@@ -54,12 +35,8 @@ static int ring_open(struct port *port, const json_t *request, struct failure *w
 static void ring_close(struct port *port)
 {
 	struct ring_port *self = (struct ring_port *)port;
-	void *mbuf;
 
-	while (rte_ring_dequeue(self->in, &mbuf) == 0)
-		rte_pktmbuf_free(mbuf);
-	rte_ring_free(self->in);
-	close(port->fd);
+	inbox_close(&self->in, port);
 	pthread_mutex_destroy(&self->mutex);
 	free(self->out);
 }
@@ -67,11 +44,7 @@ static void ring_close(struct port *port)
 static unsigned int ring_rx(struct port *port, struct port_tally *tally, struct rte_mbuf **packets,
 			    unsigned int n)
 {
-	struct ring_port *self = (struct ring_port *)port;
-
-	n = rte_ring_dequeue_burst(self->in, (void **)packets, n, NULL);
-	port_count_rx(tally, packets, n);
-	return n;
+	return inbox_rx(&((struct ring_port *)port)->in, tally, packets, n);
 }
 
 /* With the mutex held. */
@@ -119,91 +92,10 @@ static void ring_tx(struct port *port, struct port_tally *tally, struct rte_mbuf
 	rte_pktmbuf_free_bulk(packets, n);
 }
 
-static void ring_disarm(struct port *port)
-{
-	uint64_t ignored;
-
-	if (read(port->fd, &ignored, sizeof(ignored)) < 0)
-		return; /* nothing had been injected */
-}
-
 static bool ring_link(struct port *port)
 {
 	(void)port;
 	return true;
-}
-
-/* All or nothing: how the blob falls into packets. */
-static int check(const uint8_t *blob, size_t length, struct failure *why)
-{
-	size_t at = 0, packet;
-
-	for (unsigned int i = 0; at < length; i++, at += packet) {
-		if (length - at < 2)
-			return fail(why, FAIL_INVALID, "packet %u: want its length; the blob ends", i);
-		packet = (size_t)blob[at] << 8 | blob[at + 1];
-		at += 2;
-		if (packet > length - at)
-			return fail(why, FAIL_INVALID, "packet %u: want %zu bytes; found %zu", i,
-				    packet, length - at);
-		if (packet > settings.frame)
-			return fail(why, FAIL_INVALID, "packet %u: want at most %u bytes; got %zu", i,
-				    settings.frame, packet);
-	}
-	return 0;
-}
-
-static void wake(struct port *port)
-{
-	uint64_t one = 1;
-
-	if (write(port->fd, &one, sizeof(one)) < 0)
-		return; /* full: it is awake */
-}
-
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* Packet after packet into the ring, waiting for the worker where it is full. */
-static int feed(struct ring_port *self, const uint8_t *blob, size_t length, struct failure *why)
-{
-	double patience = now_s() + INJECT_PATIENCE_S;
-	size_t at = 0, stuck_at = 0; /* where there was no room last */
-
-	while (at < length) {
-		uint16_t bytes = (uint16_t)(blob[at] << 8 | blob[at + 1]);
-		struct rte_mbuf *mbuf = NULL;
-
-		if (!rte_ring_full(self->in))
-			mbuf = rte_pktmbuf_alloc(packet_pool);
-		if (!mbuf) {
-			if (at > stuck_at)
-				patience = now_s() + INJECT_PATIENCE_S;
-			else if (now_s() > patience)
-				return fail(why, FAIL_IO, "the workers take no packets");
-			stuck_at = at;
-			wake(&self->port);
-			usleep(20);
-			continue;
-		}
-		mbuf->data_off = PACKET_HEADROOM;
-		memcpy(rte_pktmbuf_append(mbuf, bytes), blob + at + 2, bytes);
-		rte_ring_enqueue(self->in, mbuf);
-		at += 2u + bytes;
-	}
-	patience = now_s() + INJECT_PATIENCE_S;
-	wake(&self->port);
-	while (!rte_ring_empty(self->in)) {
-		if (now_s() > patience)
-			return fail(why, FAIL_IO, "the workers take no packets");
-		usleep(20);
-	}
-	return 0;
 }
 
 int port_inject(struct port *port, const uint8_t *blob, size_t length, struct failure *why)
@@ -211,7 +103,8 @@ int port_inject(struct port *port, const uint8_t *blob, size_t length, struct fa
 	if (port->kind != &ring_kind)
 		return fail(why, FAIL_INVALID, "port '%s': want kind ring; it is %s", port->name,
 			    port->kind->name);
-	if (check(blob, length, why) != 0 || feed((struct ring_port *)port, blob, length, why) != 0)
+	if (inbox_check(blob, length, why) != 0 ||
+	    inbox_feed(&((struct ring_port *)port)->in, port, blob, length, why) != 0)
 		return -1;
 	/* The last are out of the ring; the round that took them ends with sending. */
 	rcu_wait();
@@ -244,6 +137,6 @@ const struct port_kind ring_kind = {
 	.close = ring_close,
 	.rx = ring_rx,
 	.tx = ring_tx,
-	.disarm = ring_disarm,
+	.disarm = inbox_disarm,
 	.link = ring_link,
 };

@@ -25,6 +25,7 @@ extern struct settings settings;
 /* Read the command line into `settings`. Returns 0; 1 when only help was wanted; -1 after saying why. */
 int settings_read(int argc, char **argv);
 
-extern const struct module eal_module, rcu_module, ports_module, devices_module, workers_module;
+extern const struct module eal_module, rcu_module, events_module, ports_module, devices_module,
+	workers_module;
 
 #endif

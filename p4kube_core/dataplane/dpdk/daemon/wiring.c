@@ -62,6 +62,23 @@ static int add_exits(struct wiring *new)
 	return 0;
 }
 
+static enum lane_kind kind_of(const struct port *port)
+{
+	return port->kind == &cpu_kind ? LANE_CPU : port->kind == &patch_kind ? LANE_PATCH : LANE_WIRE;
+}
+
+/* Where each patch leads: into the device of its peer. */
+static void add_peers(struct wiring *new)
+{
+	for (unsigned int i = 0; i < new->n; i++) {
+		const struct port *peer = NULL;
+
+		if (new->lanes[i].kind == LANE_PATCH)
+			peer = patch_peer(new->lanes[i].port);
+		new->lanes[i].peer = peer && peer->device ? (uint16_t)peer->lane : NO_LANE;
+	}
+}
+
 static struct wiring *wiring_make(void)
 {
 	struct wiring *new, *old = atomic_load(&wiring);
@@ -87,8 +104,10 @@ static struct wiring *wiring_make(void)
 			.port = port,
 			.device = port->device,
 			.p4_port = port->p4_port,
+			.kind = kind_of(port),
 		};
 	}
+	add_peers(new);
 	if (add_exits(new) != 0) {
 		release(new);
 		return NULL;

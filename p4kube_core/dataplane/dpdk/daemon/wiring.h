@@ -22,11 +22,15 @@ struct exits {
 	uint16_t lanes[]; /* NO_LANE where none is */
 };
 
+enum lane_kind { LANE_WIRE, LANE_CPU, LANE_PATCH };
+
 struct lane {
 	struct port *port;
 	struct device *device; /* NULL: what comes is dropped */
 	const struct exits *exits;
 	uint16_t p4_port;
+	uint16_t peer; /* of a patch: the lane that it leads into, or NO_LANE */
+	enum lane_kind kind;
 };
 
 struct wiring {

@@ -19,8 +19,7 @@
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 
-#include "device.h"
-#include "packet.h"
+#include "forward.h"
 #include "port.h"
 #include "rcu.h"
 #include "settings.h"
@@ -29,11 +28,6 @@
 #define SPIN_US 50	    /* awake for so long after the last packet */
 #define POLL_SLEEP_US 100   /* longest sleep while a port has nothing to sleep on */
 #define EPOLL_EVENTS_MAX 32
-
-struct egress {
-	unsigned int n;
-	struct rte_mbuf *packets[P4K_BURST];
-};
 
 /* The worker's own, but where it says otherwise. */
 struct worker {
@@ -45,9 +39,7 @@ struct worker {
 	uint64_t version;      /* of the wiring in use */
 	unsigned int *mine;    /* lanes to receive from */
 	unsigned int n_mine;
-	struct egress *egress; /* by lane; empty between rounds */
-	unsigned int *filled;  /* lanes whose egress may not be empty; some twice */
-	unsigned int n_filled;
+	struct forwarder forwarder;
 	unsigned int poll_sleep_us;
 };
 
@@ -56,19 +48,6 @@ static atomic_bool stopping; /* control: wo, workers: ro */
 static pthread_barrier_t started;
 static unsigned int n_started;
 
-/* What this thread is in, for the message after a crash. */
-static _Thread_local const struct device *volatile running;
-
-const char *worker_epitaph(unsigned long *length)
-{
-	const struct device *device = running;
-
-	if (!device)
-		return NULL;
-	*length = device->epitaph_length;
-	return device->epitaph;
-}
-
 void workers_wake(void)
 {
 	uint64_t one = 1;
@@ -76,76 +55,6 @@ void workers_wake(void)
 	for (unsigned int w = 0; w < n_started; w++)
 		if (write(workers[w].wake, &one, sizeof(one)) < 0)
 			continue; /* it is full, so it wakes in any case */
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void send_lane(struct worker *self, const struct wiring *current, unsigned int index)
-{
-	struct egress *egress = &self->egress[index];
-	struct port *port = current->lanes[index].port;
-
-	port->kind->tx(port, &port->tally[self->index], egress->packets, egress->n);
-	egress->n = 0;
-}
-
-static void send_all(struct worker *self, const struct wiring *current)
-{
-	for (unsigned int i = 0; i < self->n_filled; i++)
-		if (self->egress[self->filled[i]].n > 0)
-			send_lane(self, current, self->filled[i]);
-	self->n_filled = 0;
-}
-
-static void leave(struct worker *self, const struct wiring *current, unsigned int index,
-		  struct rte_mbuf *mbuf)
-{
-	struct egress *egress = &self->egress[index];
-
-	if (egress->n == 0)
-		self->filled[self->n_filled++] = index;
-	egress->packets[egress->n++] = mbuf;
-	if (egress->n == P4K_BURST)
-		send_lane(self, current, index);
-}
-
-/* Through the device's program, then each where its egress_port says. */
-static void run(struct worker *self, const struct wiring *current, const struct lane *lane,
-		struct rte_mbuf **mbufs, unsigned int n)
-{
-	struct device_run *run = &lane->device->runs[self->index];
-	struct p4k_packet packets[P4K_BURST];
-	struct port_tally *tally = &lane->port->tally[self->index];
-	unsigned int kept = 0;
-
-	for (unsigned int i = 0; i < n; i++) {
-		if (likely(packet_from_mbuf(&packets[kept], mbufs[i], lane->p4_port)))
-			mbufs[kept++] = mbufs[i];
-		else
-			port_drop(tally, DROP_OVERSIZED, &mbufs[i], 1);
-	}
-	run->context.now_ns = now_ns();
-	run->packets += kept;
-	running = lane->device;
-	lane->device->program->process(&run->context, packets, kept);
-	running = NULL;
-	for (unsigned int i = 0; i < kept; i++) {
-		uint16_t exit = packets[i].egress_port;
-
-		packet_to_mbuf(&packets[i], mbufs[i]);
-		if (exit < lane->exits->n && lane->exits->lanes[exit] != NO_LANE) {
-			leave(self, current, lane->exits->lanes[exit], mbufs[i]);
-			continue;
-		}
-		run->no_port += exit != P4K_PORT_DROP;
-		rte_pktmbuf_free(mbufs[i]);
-	}
 }
 
 static bool turn(struct worker *self, const struct wiring *current)
@@ -162,11 +71,11 @@ static bool turn(struct worker *self, const struct wiring *current)
 			continue;
 		any = true;
 		if (likely(lane->device != NULL))
-			run(self, current, lane, mbufs, n);
+			forward_run(&self->forwarder, current, lane, mbufs, n);
 		else
 			port_drop(tally, DROP_NO_DEVICE, mbufs, n);
 	}
-	send_all(self, current);
+	forward_end(&self->forwarder, current);
 	return any;
 }
 
@@ -175,20 +84,11 @@ static bool adopt(struct worker *self, const struct wiring *new)
 {
 	struct epoll_event event = {.events = EPOLLIN};
 	unsigned int *mine = realloc(self->mine, (new->n + 1) * sizeof(*mine));
-	struct egress *egress;
-	unsigned int *filled;
 
 	if (mine)
 		self->mine = mine;
-	egress = realloc(self->egress, (new->n + 1) * sizeof(*egress));
-	if (egress)
-		self->egress = egress;
-	/* A round takes a burst a lane at most: a lane is filled up, and so named again, once a burst. */
-	filled = realloc(self->filled, (2 * new->n + 1) * sizeof(*filled));
-	if (filled)
-		self->filled = filled;
 	self->n_mine = 0;
-	if (!mine || !egress || !filled)
+	if (!mine || !forward_make_room(&self->forwarder, new->n))
 		return false;
 	close(self->epoll);
 	self->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -196,8 +96,7 @@ static bool adopt(struct worker *self, const struct wiring *new)
 	for (unsigned int i = 0; i < new->n; i++) {
 		struct port *port = new->lanes[i].port;
 
-		egress[i].n = 0;
-		if (port->worker != self->index)
+		if (port->worker != self->index || !port->kind->rx)
 			continue;
 		mine[self->n_mine++] = i;
 		if (port->fd >= 0)
@@ -310,8 +209,7 @@ static void stop(void)
 		close(workers[w].wake);
 		close(workers[w].epoll);
 		free(workers[w].mine);
-		free(workers[w].egress);
-		free(workers[w].filled);
+		forward_free(&workers[w].forwarder);
 	}
 	n_started = 0;
 	wiring_free();
@@ -328,7 +226,7 @@ static int start(void)
 	}
 	pthread_barrier_init(&started, NULL, settings.workers + 1);
 	for (unsigned int w = 0; w < settings.workers; w++) {
-		workers[w].index = w;
+		workers[w].index = workers[w].forwarder.worker = w;
 		workers[w].poll_sleep_us = 1;
 		workers[w].wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		workers[w].epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -6,7 +6,4 @@
 /* Any thread: have every worker look at the wiring and at its ports now. */
 void workers_wake(void);
 
-/* Signal-safe: what the thread that crashed was running, or NULL; its length by reference. */
-const char *worker_epitaph(unsigned long *length);
-
 #endif

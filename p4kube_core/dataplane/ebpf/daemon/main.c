@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 		say("want to be started by root, who may load BPF programs");
 		return 1;
 	}
-	if (control_block_signals() != 0)
+	if (control_prepare() != 0)
 		return 1;
 	allow_much();
 	for (size_t i = 0; i < ARRAY_DIM(modules); i++) {

@@ -151,6 +151,12 @@ int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct
 	return kept_port(port, why);
 }
 
+int port_packet_out(struct device *device, const uint8_t *blob, size_t length, struct failure *why)
+{
+	(void)blob, (void)length;
+	return fail(why, FAIL_NOT_FOUND, "device %" PRIu64 " has no cpu port", device->id);
+}
+
 void ports_leave(struct device *device)
 {
 	struct failure why = {0};

@@ -68,6 +68,7 @@ uint64_t ports_packets(const struct device *device);
 
 /* Kind ring (port_ring.c). */
 int port_inject(struct port *port, const uint8_t *blob, size_t length, struct failure *why);
+int port_packet_out(struct device *device, const uint8_t *blob, size_t length, struct failure *why);
 int port_collect(struct port *port, uint8_t **blob, size_t *length, uint64_t *count,
 		 struct failure *why);
 
