@@ -50,10 +50,10 @@ class Site:
             command += ["--state", str(self.state)]
         return self.middle.run(*command, check=False, timeout_s=120)
 
-    def firewall(self, *rules: str) -> subprocess.CompletedProcess[str]:
+    def firewall(self, *rules: str, target: str = "dpdk") -> subprocess.CompletedProcess[str]:
         """Play a firewall of these rules; it must succeed."""
         self.manifest.write_text(FIREWALL.format(rules="".join(rules)))
-        done = self.p4kube("play", self.manifest)
+        done = self.p4kube("play", "--target", target, self.manifest)
         assert done.returncode == 0, done.stderr
         return done
 
