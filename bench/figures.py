@@ -28,22 +28,29 @@ class Measure:
 @final
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What ours shall be beside a peer, within a round; the median over rounds counts."""
+    """What ours shall be: over a peer's within a round, or by itself; the median counts."""
 
     measure: Measure
     ours: str
-    peer: str
-    least: float | None = None  # of ours over the peer's; or
+    peer: str | None = None
+    least: float | None = None
     most: float | None = None
 
-    def ratio(self, rounds: Rounds) -> float:
+    def value(self, rounds: Rounds) -> float:
+        if self.peer is None:
+            return statistics.median(rounds[self.ours])
         return _ratio(rounds[self.ours], rounds[self.peer])
 
     def met(self, rounds: Rounds) -> bool:
-        ratio = self.ratio(rounds)
-        return (self.least is None or ratio >= self.least) and (
-            self.most is None or ratio <= self.most
+        value = self.value(rounds)
+        return (self.least is None or value >= self.least) and (
+            self.most is None or value <= self.most
         )
+
+    @property
+    def what(self) -> str:
+        over = f" over {self.peer}" if self.peer is not None else f", {self.measure.unit}"
+        return f"{self.measure.name}: {self.ours}{over}"
 
     @property
     def wanted(self) -> str:
@@ -58,34 +65,35 @@ class Figures:
     measures: Sequence[Measure]
     candidates: Sequence[str]
     goals: Sequence[Goal] = ()
+    compared: bool = True  # each with the first candidate
     rounds: dict[str, Rounds] = field(default_factory=dict)
 
     def add(self, measure: Measure, candidate: str, value: float) -> None:
         self.rounds.setdefault(measure.name, {}).setdefault(candidate, []).append(value)
 
     def table(self) -> str:
-        """Median and quartiles of each; its ratio to the first candidate, within a round."""
-        width = max(map(len, self.candidates))
+        """Median and quartiles of each; where compared, its ratio to the first within a round."""
         lines = []
         for measure in self.measures:
             rounds = self.rounds[measure.name]
             title = f"{measure.name}, {measure.unit}"
-            over = f"over {self.candidates[0]}"
-            lines.append(f"{title:{width + 2}} {'median':>9} {'quartiles':>17} {over:>{width + 6}}")
+            width = max(len(title) - 2, *map(len, self.candidates))
+            over = f" {f'over {self.candidates[0]}':>{width + 6}}" if self.compared else ""
+            lines.append(f"{title:{width + 2}} {'median':>9} {'quartiles':>17}{over}")
             for candidate in self.candidates:
                 low, middle, high = quartiles(rounds[candidate])
                 spread = f"{low:.{measure.digits}f}-{high:.{measure.digits}f}"
-                ratio = _ratio(rounds[candidate], rounds[self.candidates[0]])
-                lines.append(
-                    f"  {candidate:{width}} {middle:9.{measure.digits}f} {spread:>17} "
-                    f"{ratio:{width + 6}.2f}"
-                )
+                line = f"  {candidate:{width}} {middle:9.{measure.digits}f} {spread:>17}"
+                if self.compared:
+                    ratio = _ratio(rounds[candidate], rounds[self.candidates[0]])
+                    line += f" {ratio:{width + 6}.2f}"
+                lines.append(line)
             lines.append("")
         for goal in self.goals:
             rounds = self.rounds[goal.measure.name]
             lines.append(
-                f"{goal.measure.name}: {goal.ours} over {goal.peer}: {goal.ratio(rounds):.2f}, "
-                f"wanted {goal.wanted}: {'met' if goal.met(rounds) else 'MISSED'}"
+                f"{goal.what}: {goal.value(rounds):.2f}, wanted {goal.wanted}: "
+                f"{'met' if goal.met(rounds) else 'MISSED'}"
             )
         return "\n".join(lines).rstrip()
 
@@ -100,7 +108,7 @@ class Figures:
                     "measure": goal.measure.name,
                     "ours": goal.ours,
                     "peer": goal.peer,
-                    "ratio": goal.ratio(self.rounds[goal.measure.name]),
+                    "value": goal.value(self.rounds[goal.measure.name]),
                     "wanted": goal.wanted,
                     "met": goal.met(self.rounds[goal.measure.name]),
                 }

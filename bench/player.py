@@ -1,4 +1,4 @@
-"""p4kube on a node that is a namespace: an agent of its own, target ebpf; gone at the end."""
+"""p4kube on a node that is a namespace: an agent of its own, gone at the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from p4kube_core.switch import blocking, schema
 class Player:
     node: hosts.Host
     state: Path
+    target: str
 
     def play(self, program: str, parameters: Mapping[str, Any], ports: Mapping[int, str]) -> None:
         """A function of the catalogue between interfaces, by P4 port."""
@@ -39,27 +40,30 @@ class Player:
         }
         self._play(_object("NetworkFunction", f"{program}-{ports[min(ports)]}", spec))
 
-    def attach(self, program: str, parameters: Mapping[str, Any], interface: str) -> None:
-        """A function of the catalogue on one interface, as it stands on a pod's wire."""
+    def attach(
+        self, program: str, parameters: Mapping[str, Any], interfaces: Sequence[str]
+    ) -> None:
+        """A function of the catalogue on each of these interfaces, as on a pod's wire."""
         found = package.load(program)
         made = compilation.artifact_of(found.program, "ebpf")
         known = schema.from_p4info(protos.p4info.P4Info.FromString(made.p4info))
         wanted = desire.table_entries(known, found.state(parameters).entries)
         sizes = {table.name: table.size for table in made.manifest.tables}
-        ports = [
-            client.Port(number, "tc", {"interface": interface, "hook": hook})
-            for number, hook in ((1, "egress"), (2, "ingress"))
-        ]
         self._start()
         with client.AgentClient(self.state) as agent:
-            device_id = len(agent.status()["devices"]) + 1
-            name = f"{program}-{interface}"
-            agent.put_device(device_id, name)
-            with blocking.connect(agent.address, device_id) as session:
-                session.set_pipeline(artifacts.pack(made), made.p4info, cookie=1)
-                for write in plan.writes(wanted, list(session.read_table()), sizes):
-                    session.write(write)
-            agent.put_device(device_id, name, ports)
+            first = len(agent.status()["devices"]) + 1
+            for device_id, interface in enumerate(interfaces, start=first):
+                name = f"{program}-{interface}"
+                ports = [
+                    client.Port(number, "tc", {"interface": interface, "hook": hook})
+                    for number, hook in ((1, "egress"), (2, "ingress"))
+                ]
+                agent.put_device(device_id, name)
+                with blocking.connect(agent.address, device_id) as session:
+                    session.set_pipeline(artifacts.pack(made), made.p4info, cookie=1)
+                    for write in plan.writes(wanted, list(session.read_table()), sizes):
+                        session.write(write)
+                agent.put_device(device_id, name, ports)
 
     def _start(self) -> None:
         dataplane = settings.dataplane_of("ebpf", self.state)
@@ -73,7 +77,7 @@ class Player:
     def _play(self, *objects: Mapping[str, Any]) -> None:
         file = self.state / "played.yaml"
         file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
-        self._p4kube("play", "--target", "ebpf", str(file))
+        self._p4kube("play", "--target", self.target, str(file))
 
     def _p4kube(self, *words: str) -> str:
         command = (sys.executable, "-m", "p4kube_core.cli.main", words[0])
@@ -93,10 +97,10 @@ def _object(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def playing(node: hosts.Host) -> Iterator[Player]:
+def playing(node: hosts.Host, target: str = "ebpf") -> Iterator[Player]:
     state = Path(tempfile.mkdtemp(prefix="p4kube-bench-"))
     try:
-        yield Player(node, state)
+        yield Player(node, state, target)
     finally:
         with private_agent.undisturbed():
             private_agent.stop(state)

@@ -61,7 +61,7 @@ def attached(wanted: Sequence[rules.Rule]) -> Between:
     def between(made: Site, stack: ExitStack) -> None:
         routing(made, stack)
         running = stack.enter_context(player.playing(made.node))
-        running.attach("firewall", rules.parameters(wanted), "server")
+        running.attach("firewall", rules.parameters(wanted), ["server"])
 
     return between
 

@@ -92,7 +92,7 @@ class Place:
                 pod.run("ip", "route", "add", "default", "via", address)
         self.node.run("ip", "route", "add", PUBLIC, "dev", "server")
         self._neighbour(self.node, "server", PUBLIC, self.server)
-        self.player.attach(function, parameters, "server")
+        self.player.attach(function, parameters, ["server"])
 
     def put_between(self, function: str, parameters: dict[str, Any]) -> None:
         """Each pod takes the other for a neighbour."""

@@ -32,7 +32,12 @@ def test_a_goal_is_met_or_missed(least: float | None, most: float | None, met: b
     made = of(figures.Goal(RATE, "<ours>", "theirs", least, most))
     assert made.table().endswith("met" if met else "MISSED")
     (said,) = made.to_json()["goals"]
-    assert (said["ratio"], said["met"]) == (1.5, met)
+    assert (said["value"], said["met"]) == (1.5, met)
+
+
+def test_a_goal_without_a_peer_is_of_the_figure_itself() -> None:
+    table = of(figures.Goal(RATE, "<ours>", most=14.9)).table()
+    assert table.endswith("rate: <ours>, Gbit/s: 15.00, wanted at most 14.9: MISSED")
 
 
 def test_the_picture_has_a_bar_each() -> None:
