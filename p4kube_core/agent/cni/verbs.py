@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final, assert_never, final
+from dataclasses import dataclass
+from typing import Final, TypeVar, assert_never, final
 from weakref import WeakValueDictionary
 
 from p4kube_core.agent import refusal
-from p4kube_core.agent.cni import configuration, environment, veth, wish
+from p4kube_core.agent.cni import configuration, environment, holding, veth, wish
 from p4kube_core.agent.cni.configuration import NEWEST
 from p4kube_core.agent.cni.fault import Code, Fault
-from p4kube_core.agent.cni.wish import Add, Check, Collect, Delete, Sandbox, Status, Wish
+from p4kube_core.agent.cni.namespaces import Missing
+from p4kube_core.agent.cni.wish import Add, Check, Collect, Delete, Hold, Sandbox, Status, Wish
 from p4kube_core.agent.endpoint import Endpoint, Endpoints
 from p4kube_core.agent.refusal import Refusal
 
@@ -28,6 +30,20 @@ _PASSING: Final = (
 )
 
 
+T = TypeVar("T")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What is asked and done in a pod's network namespace; each may block."""
+
+    host_interface: Callable[[str, str], str] = veth.host_interface
+    shut: Callable[[str, str], None] = veth.shut
+    hold: Callable[[str], None] = holding.hold
+    release: Callable[[str], None] = holding.release
+
+
 @final
 class Verbs:
     """Answers to requests; those for one interface of one pod are carried out one by one."""
@@ -35,11 +51,11 @@ class Verbs:
     def __init__(
         self,
         endpoints: Endpoints,
-        host_interface: Callable[[str, str], str] = veth.host_interface,
+        kernel: Kernel = Kernel(),
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._endpoints = endpoints
-        self._host_interface = host_interface
+        self._kernel = kernel
         self._patience_s = patience_s
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -80,6 +96,9 @@ class Verbs:
 
     async def _perform(self, wanted: Wish, version: str) -> str:
         match wanted:
+            case Hold(sandbox):
+                await self._hold(sandbox)
+                return wish.result({}, version)
             case Add(sandbox, network, previous):
                 async with self._turn(sandbox.container_id, sandbox.interface):
                     await self._add(sandbox, network)
@@ -89,7 +108,7 @@ class Verbs:
                     await self._check(sandbox, network)
             case Delete(container_id, interface):
                 async with self._turn(container_id, interface):
-                    await self._delete(container_id, interface)
+                    await self._delete(wanted)
             case Collect(network, valid):
                 await self._collect(network, valid)
             case Status():
@@ -98,18 +117,28 @@ class Verbs:
                 assert_never(wanted)
         return ""
 
+    async def _hold(self, sandbox: Sandbox) -> None:
+        if sandbox.pod is None:
+            return
+        try:
+            await self._inside(self._kernel.hold, sandbox.netns)
+        except Missing as e:
+            raise Fault(Code.INVALID_ENVIRONMENT, f"CNI_NETNS: {e}") from e
+        except holding.Impossible as e:
+            raise Fault(Code.REFUSED, str(e)) from e
+
     async def _add(self, sandbox: Sandbox, network: str) -> None:
         try:
             endpoint = await self._endpoint(sandbox, network)
-        except veth.Missing as e:
+            if endpoint is None:
+                log.info("let a container through that is no pod: %s", sandbox.container_id)
+                return
+            await self._put(endpoint)
+            await self._inside(self._kernel.release, sandbox.netns)
+        except Missing as e:
             raise Fault(Code.INVALID_ENVIRONMENT, f"CNI_NETNS, CNI_IFNAME: {e}") from e
-        if endpoint is None:
-            log.info(
-                "let a pod through that is not of Kubernetes: container=%s interface=%s",
-                sandbox.container_id,
-                sandbox.interface,
-            )
-            return
+
+    async def _put(self, endpoint: Endpoint) -> None:
         try:
             await self._endpoints.add(endpoint)
         except Refusal as e:
@@ -118,7 +147,7 @@ class Verbs:
     async def _check(self, sandbox: Sandbox, network: str) -> None:
         try:
             endpoint = await self._endpoint(sandbox, network)
-        except veth.Missing as e:
+        except Missing as e:
             raise Fault(Code.UNKNOWN_CONTAINER, str(e)) from e
         if endpoint is None:
             return
@@ -129,11 +158,19 @@ class Verbs:
                 raise Fault(Code.UNKNOWN_CONTAINER, f"{_shown(endpoint)}: {e.message}") from e
             raise _fault(e, _shown(endpoint)) from e
 
-    async def _delete(self, container_id: str, interface: str) -> None:
+    async def _delete(self, wanted: Delete) -> None:
+        """The interface goes down first: it lives on until the main plug-in deletes it."""
+        if wanted.netns is not None:
+            try:
+                await self._inside(self._kernel.shut, wanted.netns, wanted.interface)
+            except (Missing, veth.Unfit):
+                pass  # no packets either
+            except Fault as e:
+                log.warning("could not shut a pod's interface before its functions go: %s", e)
         try:
-            await self._endpoints.remove(container_id, interface)
+            await self._endpoints.remove(wanted.container_id, wanted.interface)
         except Refusal as e:
-            raise _fault(e, f"container {container_id}, {interface}") from e
+            raise _fault(e, f"container {wanted.container_id}, {wanted.interface}") from e
 
     async def _collect(self, network: str, valid: frozenset[tuple[str, str]]) -> None:
         try:
@@ -150,19 +187,14 @@ class Verbs:
             raise Fault(code, e.message) from e
 
     async def _endpoint(self, sandbox: Sandbox, network: str) -> Endpoint | None:
-        """The sandbox's interface on the host; None for a pod that is not of Kubernetes."""
+        """The sandbox's interface on the host; None for a container that is no pod."""
         if sandbox.pod is None:
             return None
-        netns, interface = sandbox.netns, sandbox.interface
+        look_up, netns, interface = self._kernel.host_interface, sandbox.netns, sandbox.interface
         try:
-            # In a thread, since the kernel may be busy with other namespaces for long.
-            host_interface = await asyncio.to_thread(self._host_interface, netns, interface)
+            host_interface = await self._inside(look_up, netns, interface)
         except veth.Unfit as e:
             raise Fault(Code.INVALID_CONFIGURATION, f"network {network}: {e}") from e
-        except OSError as e:
-            raise Fault(
-                Code.IO_FAILURE, f"cannot look for {interface} in {netns}: {e.strerror or e}"
-            ) from e
         return Endpoint(
             container_id=sandbox.container_id,
             interface=interface,
@@ -172,6 +204,13 @@ class Verbs:
             name=sandbox.pod.name,
             network=network,
         )
+
+    async def _inside(self, call: Callable[..., T], netns: str, *more: str) -> T:
+        """Call into the kernel in a thread, since it may be busy with other namespaces for long."""
+        try:
+            return await asyncio.to_thread(call, netns, *more)
+        except OSError as e:
+            raise Fault(Code.IO_FAILURE, f"in {netns}: {e.strerror or e}") from e
 
     def _turn(self, container_id: str, interface: str) -> asyncio.Lock:
         return self._turns.setdefault((container_id, interface), asyncio.Lock())

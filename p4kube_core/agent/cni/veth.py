@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
-import stat
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import closing
 from typing import Final, final
 
 from p4kube_core.agent import netlink
+from p4kube_core.agent.cni import namespaces
+from p4kube_core.agent.cni.namespaces import Missing
 from p4kube_core.agent.netlink import Link
 
 _VETH: Final = "veth"
 
 
 @final
-class Missing(Exception):
-    """There is no such namespace, or no such interface in it."""
-
-
-@final
 class Unfit(Exception):
-    """The interface is there, but is no end of a veth whose other end is here."""
+    """An interface is there, but is none that we can stand at the other end of."""
 
 
 def host_interface(netns: str, interface: str) -> str:
@@ -35,11 +28,23 @@ def host_interface(netns: str, interface: str) -> str:
         interface: its name there.
 
     Raises:
-        Missing, Unfit: with a sentence.
+        Missing: there is no such namespace, or no such interface in it.
+        Unfit: the interface is no end of a veth whose other end is here.
         OSError: the kernel does not answer.
     """
-    with _opened(netns) as namespace, closing(netlink.open_here()) as here:
-        with closing(_socket_in(namespace, netns)) as there:
+    with closing(netlink.open_here()) as here:
+        return _other_end(here, netns, interface).name
+
+
+def shut(netns: str, interface: str) -> None:
+    """Let no packet through a pod's interface any more. Raises as `host_interface` does."""
+    with closing(netlink.open_here()) as here:
+        netlink.set_down(here, _other_end(here, netns, interface).index)
+
+
+def _other_end(here: socket.socket, netns: str, interface: str) -> Link:
+    with namespaces.opened(netns) as namespace:
+        with closing(netlink.open_in(namespace)) as there:
             inner = _inner(there, netns, interface)
         outer = _peer(here, inner, namespace)
     if outer is None:
@@ -47,35 +52,7 @@ def host_interface(netns: str, interface: str) -> str:
             f"{interface} in {netns}: want the other end of its veth in the agent's network "
             "namespace, found it in another"
         )
-    return outer.name
-
-
-@contextmanager
-def _opened(netns: str) -> Iterator[int]:
-    try:
-        # Nothing else is even opened: of a device or a pipe that would be more than a look.
-        if not stat.S_ISREG(Path(netns).stat().st_mode):
-            raise _no_namespace(netns)
-        namespace = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as e:
-        raise Missing(f"want a network namespace at {netns}: {e.strerror}") from e
-    try:
-        yield namespace
-    finally:
-        os.close(namespace)
-
-
-def _socket_in(namespace: int, netns: str) -> socket.socket:
-    try:
-        return netlink.open_in(namespace)
-    except OSError as e:
-        if e.errno == errno.EINVAL:
-            raise _no_namespace(netns) from e
-        raise
-
-
-def _no_namespace(netns: str) -> Missing:
-    return Missing(f"want a network namespace at {netns}, found something else")
+    return outer
 
 
 def _inner(there: socket.socket, netns: str, interface: str) -> Link:

@@ -26,7 +26,17 @@ class Sandbox:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """ADD in front of the plug-in that makes the interface."""
+
+    sandbox: Sandbox
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Add:
+    """ADD behind the plug-in that made the interface."""
+
     sandbox: Sandbox
     network: str
     previous: Mapping[str, Any]
@@ -44,6 +54,7 @@ class Check:
 class Delete:
     container_id: str
     interface: str
+    netns: str | None  # None: it is gone
 
 
 @final
@@ -59,7 +70,7 @@ class Status:
     pass
 
 
-Wish = Add | Check | Delete | Collect | Status
+Wish = Hold | Add | Check | Delete | Collect | Status
 
 
 def read(variables: Mapping[str, str], given: Configuration) -> Wish:
@@ -70,13 +81,21 @@ def read(variables: Mapping[str, str], given: Configuration) -> Wish:
     """
     match environment.command(variables):
         case Command.ADD:
-            return Add(_sandbox(variables), given.name, _previous(given))
+            sandbox = _sandbox(variables)
+            if given.previous is None:
+                return Hold(sandbox)
+            return Add(sandbox, given.name, given.previous)
         case Command.CHECK:
             _want_since(given, "0.4.0", Command.CHECK)
-            _previous(given)
+            _want_previous(given)
             return Check(_sandbox(variables), given.name)
         case Command.DEL:
-            return Delete(environment.container(variables), environment.interface(variables))
+            gone = not variables.get("CNI_NETNS")
+            return Delete(
+                environment.container(variables),
+                environment.interface(variables),
+                None if gone else environment.netns(variables),
+            )
         case Command.GC:
             _want_since(given, "1.1.0", Command.GC)
             return Collect(given.name, _valid(given))
@@ -99,14 +118,10 @@ def _sandbox(variables: Mapping[str, str]) -> Sandbox:
     )
 
 
-def _previous(given: Configuration) -> Mapping[str, Any]:
+def _want_previous(given: Configuration) -> None:
     if given.previous is None:
-        raise Fault(
-            Code.INVALID_CONFIGURATION,
-            f"prevResult: want one, found none, in network {given.name}: p4kube-cni is a chained "
-            "plug-in and stands behind the one that makes the pod's interface",
-        )
-    return given.previous
+        sentence = f"prevResult: want the result of ADD, found none, in network {given.name}"
+        raise Fault(Code.INVALID_CONFIGURATION, sentence)
 
 
 def _valid(given: Configuration) -> frozenset[tuple[str, str]]:

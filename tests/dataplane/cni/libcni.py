@@ -148,11 +148,12 @@ class Network:
 
 
 def bridged(version: str, place: Path, name: str = "pods") -> Object:
-    """A list as clusters have it: a bridge, addresses of the node's own, and ours behind."""
+    """A list as clusters have it, a bridge and addresses of the node's own, between ours."""
     return {
         "cniVersion": version,
         "name": name,
         "plugins": [
+            {"type": "p4kube-cni"},
             {
                 "type": "bridge",
                 "bridge": "cni0",

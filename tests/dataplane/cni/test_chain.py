@@ -14,6 +14,8 @@ import pytest
 
 from p4kube_core.agent import refusal
 from p4kube_core.agent.cni import configuration, veth
+from p4kube_core.agent.cni.verbs import Kernel
+from p4kube_core.agent.endpoint import Endpoint
 from p4kube_core.agent.refusal import Refusal
 from p4kube_core.cli.demo import hosts
 from tests.dataplane.cni import libcni, plugin
@@ -69,9 +71,11 @@ def site(program: Path, socket_path: Path) -> Iterator[Site]:
         def host_interface(netns: str, interface: str) -> str:
             return node.inside(lambda: veth.host_interface(netns, interface))
 
-        stack.enter_context(
-            plugin.real_server(socket_path, endpoints, host_interface=host_interface)
-        )
+        def shut(netns: str, interface: str) -> None:
+            node.inside(lambda: veth.shut(netns, interface))
+
+        kernel = Kernel(host_interface, shut)
+        stack.enter_context(plugin.real_server(socket_path, endpoints, kernel=kernel))
         yield Site(node, pod, endpoints, program, socket_path.parent)
 
 
@@ -98,7 +102,7 @@ def test_a_pod_comes_and_goes(site: Site, version: str) -> None:
 def test_the_result_is_what_it_is_without_us(site: Site) -> None:
     network = site.network("1.0.0")
     alone = Network(
-        {**network.conflist, "plugins": network.conflist["plugins"][:1]},
+        {**network.conflist, "plugins": network.conflist["plugins"][1:2]},
         network.path,
         network.cache,
         {},
@@ -114,6 +118,35 @@ def test_the_result_is_what_it_is_without_us(site: Site) -> None:
         ]
         result["ips"] = [{**one, "address": None} for one in result["ips"]]
     assert ours == other
+
+
+def test_no_packet_reaches_a_pod_before_its_functions_forward(site: Site) -> None:
+    network, wanted = site.network("1.0.0"), site.attachment()
+    seen: list[int] = []
+
+    async def add(endpoint: Endpoint) -> None:
+        ping = ["ping", "-c", "1", "-W", "1", "10.97.0.2"]
+        seen.append(site.node.run(*ping, check=False).returncode)
+
+    site.endpoints.add = add  # type: ignore[method-assign]
+    site.run(lambda: network.add(wanted))
+    assert seen == [1]
+    site.node.run("ping", "-c", "1", "-W", "5", "10.97.0.2")
+
+
+def test_no_packet_reaches_a_pod_whose_functions_are_gone(site: Site) -> None:
+    network, wanted = site.network("1.0.0"), site.attachment()
+    seen: list[int] = []
+
+    async def remove(container_id: str, interface: str) -> None:
+        ping = ["ping", "-c", "1", "-W", "1", "10.97.0.2"]
+        seen.append(site.node.run(*ping, check=False).returncode)
+
+    site.endpoints.remove = remove  # type: ignore[method-assign]
+    site.run(lambda: network.add(wanted))
+    site.node.run("ping", "-c", "1", "-W", "5", "10.97.0.2")
+    site.run(lambda: network.delete(wanted))
+    assert seen[0] == 1
 
 
 def test_a_pod_that_is_refused_leaves_nothing_behind(site: Site) -> None:
@@ -139,7 +172,7 @@ def test_check_finds_an_interface_that_is_gone(site: Site) -> None:
     network, wanted = site.network("1.0.0"), site.attachment()
     site.run(lambda: network.add(wanted))
     ours = Network(
-        {**network.conflist, "plugins": network.conflist["plugins"][1:]},
+        {**network.conflist, "plugins": network.conflist["plugins"][-1:]},
         network.path,
         network.cache,
         network.environment,

@@ -14,7 +14,7 @@ import pytest
 from p4kube_core.agent.cni import server
 from tests.dataplane.cni import plugin
 from tests.unit.agent.cni import hostile
-from tests.unit.agent.cni.calls import FakeEndpoints
+from tests.unit.agent.cni.calls import KERNEL, FakeEndpoints
 
 MANY = 400
 SEED = 99
@@ -22,9 +22,7 @@ SEED = 99
 
 @pytest.fixture
 def serving(socket_path: Path) -> Iterator[Path]:
-    with plugin.real_server(
-        socket_path, FakeEndpoints(), host_interface=lambda netns, interface: "veth0"
-    ):
+    with plugin.real_server(socket_path, FakeEndpoints(), kernel=KERNEL):
         yield socket_path
 
 

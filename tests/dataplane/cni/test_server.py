@@ -19,7 +19,7 @@ from p4kube_core.agent.cni import server
 from p4kube_core.agent.cni.verbs import Verbs
 from tests.dataplane.cni import plugin
 from tests.unit.agent.cni import calls
-from tests.unit.agent.cni.calls import FakeEndpoints
+from tests.unit.agent.cni.calls import KERNEL, FakeEndpoints
 
 NOBODY = 65534
 
@@ -36,13 +36,9 @@ def ask(path: Path, command: str = "ADD") -> tuple[int, bytes]:
     return status, answer[server.HEADER.size :]
 
 
-def veth0(netns: str, interface: str) -> str:
-    return "veth0"
-
-
 def test_only_root_is_answered(socket_path: Path) -> None:
     endpoints = FakeEndpoints()
-    with plugin.real_server(socket_path, endpoints, host_interface=veth0):
+    with plugin.real_server(socket_path, endpoints, kernel=KERNEL):
         assert stat.S_IMODE(socket_path.stat().st_mode) == 0o600
         assert ask(socket_path)[0] == 0
         # Even where the file's mode would let others in.
@@ -62,7 +58,7 @@ def test_only_root_is_answered(socket_path: Path) -> None:
 def test_a_socket_that_an_agent_left_behind_is_replaced(socket_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(socket_path))
-    with plugin.real_server(socket_path, FakeEndpoints(), host_interface=veth0):
+    with plugin.real_server(socket_path, FakeEndpoints(), kernel=KERNEL):
         assert ask(socket_path)[0] == 0
 
 
@@ -81,7 +77,7 @@ def test_calls_under_way_end_before_the_agent_does(socket_path: Path) -> None:
     endpoints.takes_s = 0.3
     answers: list[tuple[int, bytes]] = []
     asking = threading.Thread(target=lambda: answers.append(ask(socket_path)))
-    with plugin.real_server(socket_path, endpoints, host_interface=veth0):
+    with plugin.real_server(socket_path, endpoints, kernel=KERNEL):
         asking.start()
         while not endpoints.busy:
             os.sched_yield()
@@ -97,7 +93,7 @@ def test_calls_that_do_not_end_are_told_that_the_agent_stops(
     endpoints.takes_s = 600
     answers: list[tuple[int, bytes]] = []
     asking = threading.Thread(target=lambda: answers.append(ask(socket_path)))
-    with plugin.real_server(socket_path, endpoints, host_interface=veth0):
+    with plugin.real_server(socket_path, endpoints, kernel=KERNEL):
         asking.start()
         while not endpoints.busy:
             os.sched_yield()
@@ -116,7 +112,7 @@ def test_many_at_once_are_all_answered(socket_path: Path) -> None:
     def add_and_delete() -> None:
         answers.extend(ask(socket_path, command) for command in ("ADD", "DEL"))
 
-    with plugin.real_server(socket_path, endpoints, host_interface=veth0):
+    with plugin.real_server(socket_path, endpoints, kernel=KERNEL):
         threads = [threading.Thread(target=add_and_delete) for _ in range(64)]
         for thread in threads:
             thread.start()

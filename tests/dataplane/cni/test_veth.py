@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from p4kube_core.agent.cni import veth
+from p4kube_core.agent.cni.namespaces import Missing
 from p4kube_core.cli.demo import hosts
 
 TAG = f"p4kv{os.getpid()}"
@@ -44,6 +45,22 @@ def test_the_hosts_end_is_found_whatever_it_is_called_now(
     assert veth.host_interface(path(pods[0]), "eth0") == f"{TAG}x"
 
 
+def test_a_shut_interface_lets_nothing_through(pods: tuple[hosts.Host, hosts.Host]) -> None:
+    pod = pods[0]
+    for name in ("eth0", "net1"):
+        ip("link", "add", f"{TAG}{name}", "type", "veth", "peer", "name", name, "netns", pod.name)
+        ip("link", "set", f"{TAG}{name}", "up")
+        pod.run("ip", "link", "set", name, "up")
+    for _ in range(2):
+        veth.shut(path(pod), "eth0")
+        assert carrier(pod, "eth0") == "0"
+        assert carrier(pod, "net1") == "1"
+
+
+def carrier(pod: hosts.Host, name: str) -> str:
+    return pod.run("cat", f"/sys/class/net/{name}/carrier").stdout.strip()
+
+
 def test_two_interfaces_of_one_pod_are_told_apart(pods: tuple[hosts.Host, hosts.Host]) -> None:
     pod = pods[0]
     for name in ("eth0", "net1"):
@@ -75,7 +92,7 @@ def test_a_link_of_the_same_number_here_is_not_taken_for_the_peer(
 @pytest.mark.parametrize(
     ("interface", "error", "sentence"),
     [
-        ("none", veth.Missing, "want interface none in .*, found none"),
+        ("none", Missing, "want interface none in .*, found none"),
         ("lo", veth.Unfit, "lo in .*: want an end of a veth, found a device of no kind"),
         ("br0", veth.Unfit, "br0 in .*: want an end of a veth, found bridge"),
     ],
@@ -101,13 +118,13 @@ def test_an_interface_that_is_no_veth(
     ],
 )
 def test_a_path_that_is_no_network_namespace(place: str, sentence: str) -> None:
-    with pytest.raises(veth.Missing, match=sentence):
+    with pytest.raises(Missing, match=sentence):
         veth.host_interface(place, "eth0")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(veth.Missing, match="found something else"):
+    with pytest.raises(Missing, match="found something else"):
         veth.host_interface(str(tmp_path / "pipe"), "eth0")
 
 
@@ -129,6 +146,6 @@ def test_looking_leaves_the_process_where_it_was_and_no_file_open(
 
     before = here()
     for _ in range(20):
-        with pytest.raises(veth.Missing):
+        with pytest.raises(Missing):
             veth.host_interface(path(pods[0]), "eth0")
     assert here() == before

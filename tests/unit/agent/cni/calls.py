@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from p4kube_core.agent.cni.verbs import Kernel
 from p4kube_core.agent.endpoint import Endpoint
 from p4kube_core.agent.refusal import NOT_FOUND, Refusal
 
@@ -69,6 +70,13 @@ def configuration(**changed: Any) -> dict[str, Any]:
 
 def text(**changed: Any) -> bytes:
     return json.dumps(configuration(**changed)).encode()
+
+
+def _nothing(*_: str) -> None:
+    pass
+
+
+KERNEL: Final = Kernel(lambda netns, interface: "veth0", _nothing, _nothing, _nothing)
 
 
 class FakeEndpoints:

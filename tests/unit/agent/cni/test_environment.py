@@ -27,7 +27,7 @@ SANDBOX = wish.Sandbox(calls.CONTAINER, "eth0", calls.NETNS, Pod("shop", "web-0"
     [
         ("ADD", wish.Add(SANDBOX, "pods", calls.RESULT)),
         ("CHECK", wish.Check(SANDBOX, "pods")),
-        ("DEL", wish.Delete(calls.CONTAINER, "eth0")),
+        ("DEL", wish.Delete(calls.CONTAINER, "eth0", calls.NETNS)),
         ("GC", wish.Collect("pods", frozenset())),
         ("STATUS", wish.Status()),
     ],
@@ -37,7 +37,8 @@ def test_each_verb_is_a_value(command: str, wanted: wish.Wish) -> None:
 
 
 def test_a_pod_that_is_gone_is_deleted_without_its_namespace() -> None:
-    assert read("DEL", NETNS=None, ARGS=None) == wish.Delete(calls.CONTAINER, "eth0")
+    for gone in (None, ""):
+        assert read("DEL", NETNS=gone, ARGS=None) == wish.Delete(calls.CONTAINER, "eth0", None)
 
 
 def test_gc_and_status_need_no_container() -> None:
@@ -75,6 +76,7 @@ REFUSED: dict[str, tuple[str, dict[str, str | None], str]] = {
     "a space": ("ADD", {"IFNAME": "a b"}, f"{INTERFACE}; found 'a b'"),
     "no namespace": ("ADD", {"NETNS": None}, f"{NETNS}; found none"),
     "empty namespace": ("CHECK", {"NETNS": ""}, f"{NETNS}; found none"),
+    "namespace to delete": ("DEL", {"NETNS": "a"}, f"{NETNS}; found 'a'"),
     "relative namespace": ("ADD", {"NETNS": "netns/a"}, f"{NETNS}; found 'netns/a'"),
     "long namespace": ("ADD", {"NETNS": "/" * 5000}, f"{NETNS}; found '////"),
     "no value": ("ADD", {"ARGS": "K8S_POD_NAME"}, f"{KEYS}; found 'K8S_POD_NAME'"),

@@ -6,9 +6,9 @@ import asyncio
 import json
 from collections import Counter
 
-from p4kube_core.agent.cni import veth
 from p4kube_core.agent.cni.fault import Code
-from p4kube_core.agent.cni.verbs import Verbs
+from p4kube_core.agent.cni.namespaces import Missing
+from p4kube_core.agent.cni.verbs import Kernel, Verbs
 from tests.unit.agent.cni import hostile
 from tests.unit.agent.cni.calls import NETNS, FakeEndpoints
 
@@ -16,15 +16,19 @@ MANY = 10_000
 SEED = 20_240_601
 
 
-def host_interface(netns: str, interface: str) -> str:
+def enter(netns: str, interface: str = "") -> None:
     if netns != NETNS:
-        raise veth.Missing(f"want a network namespace at {netns}")
+        raise Missing(f"want a network namespace at {netns}")
+
+
+def host_interface(netns: str, interface: str) -> str:
+    enter(netns)
     return "veth3243"
 
 
 async def answers() -> Counter[int]:
     """How often each code came; 0 is a result."""
-    verbs = Verbs(FakeEndpoints(), host_interface)
+    verbs = Verbs(FakeEndpoints(), Kernel(host_interface, enter, enter, enter))
     seen: Counter[int] = Counter()
     for block, text in hostile.generate(MANY, SEED):
         status, answer = await verbs.answer(block, text)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from p4kube_core.agent import refusal
-from p4kube_core.agent.cni import configuration, veth
+from p4kube_core.agent.cni import configuration, holding, veth
 from p4kube_core.agent.cni.fault import Code
-from p4kube_core.agent.cni.verbs import Verbs
+from p4kube_core.agent.cni.namespaces import Missing
+from p4kube_core.agent.cni.verbs import Kernel, Verbs
 from p4kube_core.agent.refusal import Refusal
 from tests.unit.agent.cni import calls
 from tests.unit.agent.cni.calls import CONTAINER, ENDPOINT, RESULT, FakeEndpoints
@@ -26,13 +27,29 @@ class Node:
     def __init__(self, patience_s: float = 30.0) -> None:
         self.endpoints = FakeEndpoints()
         self.lookup: BaseException | None = None
-        self.verbs = Verbs(self.endpoints, self._host_interface, patience_s)
+        self.kernel: list[tuple[str, str]] = []
+        kernel = Kernel(self._host_interface, self._shut, self._hold, self._release)
+        self.verbs = Verbs(self.endpoints, kernel, patience_s)
 
     def _host_interface(self, netns: str, interface: str) -> str:
         assert (netns, interface) == (calls.NETNS, "eth0")
         if self.lookup is not None:
             raise self.lookup
         return "veth3243"
+
+    def _shut(self, netns: str, interface: str) -> None:
+        self.kernel.append(("shut", f"{netns} {interface} {len(self.endpoints.held)}"))
+        if self.lookup is not None:
+            raise self.lookup
+
+    def _hold(self, netns: str) -> None:
+        self.kernel.append(("hold", netns))
+        if self.lookup is not None:
+            raise self.lookup
+
+    def _release(self, netns: str) -> None:
+        assert self.endpoints.held or self.endpoints.refusal is not None
+        self.kernel.append(("release", netns))
 
     async def ask(
         self, command: str, variables: dict[str, str | None] | None = None, **given: Any
@@ -56,6 +73,21 @@ def test_add_attaches_and_gives_the_result_on_in_the_version_asked_for(version: 
     assert node.endpoints.calls == [("add", ENDPOINT)]
 
 
+def test_in_front_of_the_main_plugin_packets_are_held_and_behind_it_they_are_released() -> None:
+    node = Node()
+    assert node.call("ADD", cniVersion="0.4.0", prevResult=None) == (0, {"cniVersion": "0.4.0"})
+    assert (node.kernel, node.endpoints.calls) == ([("hold", calls.NETNS)], [])
+    assert node.call("ADD") == (0, RESULT)
+    assert node.kernel == [("hold", calls.NETNS), ("release", calls.NETNS)]
+
+
+def test_packets_of_a_pod_that_is_refused_stay_held() -> None:
+    node = Node()
+    node.endpoints.refusal = UNFIT
+    assert node.call("ADD")[0] == 1
+    assert node.kernel == []
+
+
 def test_a_result_without_a_version_is_given_on_with_the_configurations() -> None:
     _, result = Node().call("ADD", cniVersion="0.4.0", prevResult={"ips": []})
     assert result == {"ips": [], "cniVersion": "0.4.0"}
@@ -64,9 +96,10 @@ def test_a_result_without_a_version_is_given_on_with_the_configurations() -> Non
 def test_a_container_that_is_no_pod_is_let_through_untouched() -> None:
     node = Node()
     node.lookup = AssertionError("nobody looks into it")
+    assert node.call("ADD", {"ARGS": None}, prevResult=None) == (0, {"cniVersion": "1.0.0"})
     assert node.call("ADD", {"ARGS": None}) == (0, RESULT)
     assert node.call("CHECK", {"ARGS": None}) == (0, None)
-    assert node.endpoints.calls == []
+    assert (node.endpoints.calls, node.kernel) == ([], [])
 
 
 def test_del_takes_away_what_add_attached_and_may_be_repeated() -> None:
@@ -75,6 +108,25 @@ def test_del_takes_away_what_add_attached_and_may_be_repeated() -> None:
     for _ in range(3):
         assert node.call("DEL") == (0, None)
         assert node.endpoints.held == {}
+
+
+def test_del_shuts_the_interface_before_its_functions_go() -> None:
+    node = Node()
+    node.call("ADD")
+    node.kernel.clear()
+    node.call("DEL")
+    assert node.kernel == [("shut", f"{calls.NETNS} eth0 1")]
+    node.call("DEL", {"NETNS": None})
+    assert len(node.kernel) == 1
+
+
+@pytest.mark.parametrize("why", [Missing("gone"), veth.Unfit("macvlan"), OSError(1, "no")])
+def test_functions_go_from_an_interface_that_cannot_be_shut(why: BaseException) -> None:
+    node = Node()
+    node.call("ADD")
+    node.lookup = why
+    assert node.call("DEL") == (0, None)
+    assert node.endpoints.held == {}
 
 
 def test_check_says_whether_it_is_as_it_was() -> None:
@@ -141,7 +193,7 @@ def test_a_refusal_of_the_endpoints_is_an_error_of_cni(name: str) -> None:
     assert error["msg"]
 
 
-MISSING = veth.Missing("want interface eth0 in /x, found none")
+MISSING = Missing("want interface eth0 in /x, found none")
 SAYS_NO = veth.Unfit("eth0 in /x: want an end of a veth, found macvlan")
 
 
@@ -156,7 +208,7 @@ SAYS_NO = veth.Unfit("eth0 in /x: want an end of a veth, found macvlan")
             "ADD",
             OSError(24, "Too many open files"),
             Code.IO_FAILURE,
-            f"cannot look for eth0 in {calls.NETNS}: Too many open files",
+            f"in {calls.NETNS}: Too many open files",
         ),
     ],
 )
@@ -168,6 +220,23 @@ def test_an_interface_that_is_not_what_it_must_be(
     status, error = node.call(command)
     assert (status, error["code"], error["details"]) == (1, code, sentence)
     assert node.endpoints.calls == []
+
+
+@pytest.mark.parametrize(
+    ("why", "code", "sentence"),
+    [
+        (MISSING, Code.INVALID_ENVIRONMENT, f"CNI_NETNS: {MISSING}"),
+        (holding.Impossible("it is ours"), Code.REFUSED, "it is ours"),
+        (OSError(1, "Not permitted"), Code.IO_FAILURE, f"in {calls.NETNS}: Not permitted"),
+    ],
+)
+def test_a_namespace_whose_packets_cannot_be_held(
+    why: BaseException, code: Code, sentence: str
+) -> None:
+    node = Node()
+    node.lookup = why
+    status, error = node.call("ADD", prevResult=None)
+    assert (status, error["code"], error["details"]) == (1, code, sentence)
 
 
 @pytest.mark.parametrize("why", [UNAVAILABLE, RuntimeError("a bug"), TimeoutError()])
@@ -199,13 +268,10 @@ def test_what_takes_too_long_is_given_up_and_said_so() -> None:
     ("command", "given", "code", "sentence"),
     [
         (
-            "ADD",
+            "CHECK",
             {"prevResult": None},
             Code.INVALID_CONFIGURATION,
-            (
-                "prevResult: want one, found none, in network pods: p4kube-cni is a chained "
-                "plug-in and stands behind the one that makes the pod's interface"
-            ),
+            "prevResult: want the result of ADD, found none, in network pods",
         ),
         (
             "GC",
