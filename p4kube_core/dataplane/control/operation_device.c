@@ -4,7 +4,9 @@
 
 #include "device.h"
 #include "field.h"
+#include "keep_counts.h"
 #include "message.h"
+#include "port.h"
 
 int op_device_add(const struct request *request, struct answer *answer, struct failure *why)
 {
@@ -21,17 +23,49 @@ int op_device_add(const struct request *request, struct answer *answer, struct f
 	return 0;
 }
 
+static bool is_wired(const struct device *device)
+{
+	const struct port *port;
+
+	LIST_FOREACH(port, &ports, next)
+		if (port->device == device)
+			return true;
+	return false;
+}
+
+/* Another device, made and filled before, takes the place: no packet meets it half done. */
+static int replace_by_staged(const struct request *request, struct device *old, struct failure *why)
+{
+	const json_t *counts = json_object_get(request->json, "counts");
+	struct device *staged = wanted_device(request, "from", why);
+
+	if (!staged)
+		return -1;
+	if (staged == old || is_wired(staged))
+		return fail(why, FAIL_INVALID, "from: want another device, without ports");
+	if (keep_counts_check(counts, old, staged, why) != 0 ||
+	    device_exchange(old, staged, why) != 0)
+		return -1;
+	keep_counts(counts, old, staged);
+	return device_remove(old, why);
+}
+
 int op_device_replace(const struct request *request, struct answer *answer, struct failure *why)
 {
 	struct device *device = wanted_device(request, "id", why);
 	struct program_file file = {.manifest = request->blob, .manifest_length = request->blob_length};
 	uint64_t id;
 
-	if (!device || field_string(request->json, "object", PATH_MAX - 1, &file.path, why) != 0)
+	if (!device)
 		return -1;
 	id = device->id;
-	if (device_replace(device, &file, why) != 0)
+	if (json_object_get(request->json, "from")) {
+		if (replace_by_staged(request, device, why) != 0)
+			return -1;
+	} else if (field_string(request->json, "object", PATH_MAX - 1, &file.path, why) != 0 ||
+		   device_replace(device, &file, why) != 0) {
 		return -1;
+	}
 	device_declare(device_find(id), answer->json);
 	return 0;
 }

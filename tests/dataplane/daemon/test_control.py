@@ -64,6 +64,8 @@ FIELDS = [
     "counter",
     "meter",
     "register",
+    "from",
+    "counts",
     "first",
 ]
 CODES = ["not_found", "exists", "invalid", "full", "busy", "unsupported", "io"]

@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "event_ring.h"
 #include "port.h"
@@ -58,6 +59,23 @@ int device_replace(struct device *old, const struct program_file *file, struct f
 	LIST_INSERT_AFTER(old, new, next);
 	LIST_REMOVE(old, next);
 	device_free(old);
+	return 0;
+}
+
+int device_exchange(struct device *old, struct device *staged, struct failure *why)
+{
+	uint64_t id_aside = staged->id;
+	char name_aside[DEVICE_NAME_MAX];
+
+	rewire(old, staged);
+	if (wiring_publish(why) != 0) {
+		rewire(staged, old);
+		return -1;
+	}
+	memcpy(name_aside, staged->name, sizeof(name_aside));
+	device_name(staged, old->id, old->name);
+	event_rings_drain(); /* both speak under this id at this moment: what the old one said last is among it */
+	device_name(old, id_aside, name_aside);
 	return 0;
 }
 

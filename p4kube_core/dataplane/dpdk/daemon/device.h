@@ -26,10 +26,10 @@ struct __rte_cache_aligned device_run {
 };
 
 struct device {
-	uint64_t id;	 /* fixed, as all up to runs */
-	uint32_t number; /* that no other device of this process had or has; never 0 */
+	uint64_t id; /* control only, as name */
+	uint32_t number; /* that no other device of this process had or has; never 0; fixed, as all up to runs */
 	char name[DEVICE_NAME_MAX];
-	char epitaph[DEVICE_NAME_MAX + 64]; /* what is said if it crashes the process */
+	char epitaph[DEVICE_NAME_MAX + 64]; /* what is said if it crashes the process; control: wo */
 	size_t epitaph_length;
 	struct object object;
 	const struct p4k_program *program;
@@ -51,10 +51,13 @@ int device_add(uint64_t id, const struct program_file *file, const char *name,
 	       struct failure *why);
 /* Another program in its place: ports stay, tables start empty. If it fails the old one goes on. */
 int device_replace(struct device *old, const struct program_file *file, struct failure *why);
+/* The staged device, which has no ports, gets the other's id, name and ports in one step, and that one its. */
+int device_exchange(struct device *old, struct device *staged, struct failure *why);
 int device_remove(struct device *device, struct failure *why);
 
 /* One that no worker knows, or NULL. */
 struct device *device_make(uint64_t id, const char *path, const char *name, struct failure *why);
+void device_name(struct device *device, uint64_t id, const char *name);
 /* No worker has it any more. */
 void device_free(struct device *device);
 

@@ -182,6 +182,15 @@ static int make_runs(struct device *device)
 	return 0;
 }
 
+void device_name(struct device *device, uint64_t id, const char *name)
+{
+	device->id = id;
+	snprintf(device->name, sizeof(device->name), "%s", name);
+	device->epitaph_length = (size_t)snprintf(
+		device->epitaph, sizeof(device->epitaph),
+		"p4kube-dataplane: crashed in the program of device %" PRIu64 " (%s)\n", id, name);
+}
+
 struct device *device_make(uint64_t id, const char *path, const char *name,
 				  struct failure *why)
 {
@@ -194,13 +203,9 @@ struct device *device_make(uint64_t id, const char *path, const char *name,
 		free(device);
 		return NULL;
 	}
-	device->id = id;
 	device->number = ++number;
 	device->program = device->object.program;
-	snprintf(device->name, sizeof(device->name), "%s", name);
-	device->epitaph_length = (size_t)snprintf(
-		device->epitaph, sizeof(device->epitaph),
-		"p4kube-dataplane: crashed in the program of device %" PRIu64 " (%s)\n", id, name);
+	device_name(device, id, name);
 	device->by_slot = calloc(device->program->n_tables + 1u, sizeof(*device->by_slot));
 	if (!device->by_slot || make_counters(device) != 0 || make_meters(device) != 0 ||
 	    make_registers(device) != 0) {

@@ -183,6 +183,23 @@ int device_replace(struct device *old, const struct program_file *file, struct f
 	return 0;
 }
 
+int device_exchange(struct device *old, struct device *staged, struct failure *why)
+{
+	char name[DEVICE_NAME_MAX];
+	uint64_t id = old->id;
+
+	if (ports_move(old, staged, why) != 0)
+		return -1;
+	memcpy(name, old->name, sizeof(name));
+	memcpy(old->name, staged->name, sizeof(name));
+	memcpy(staged->name, name, sizeof(name));
+	old->id = staged->id;
+	staged->id = id;
+	if (kept_device(staged, why) != 0 || kept_device(old, why) != 0)
+		say("%s", why->message);
+	return 0;
+}
+
 int device_remove(struct device *device, struct failure *why)
 {
 	(void)why;

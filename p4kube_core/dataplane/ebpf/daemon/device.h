@@ -38,6 +38,8 @@ int device_add(uint64_t id, const struct program_file *file, const char *name,
 	       struct failure *why);
 /* Another program in its place: ports stay, tables start empty. If it fails the old one goes on. */
 int device_replace(struct device *old, const struct program_file *file, struct failure *why);
+/* The staged device, which has no ports, gets the other's id, name and ports in one step, and that one its. */
+int device_exchange(struct device *old, struct device *staged, struct failure *why);
 int device_remove(struct device *device, struct failure *why);
 
 /* Take a device up that a process before this one has left, with its maps as they are. */
