@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from p4kube_core.cli.demo import hosts
+from p4kube_core.cli.demo import command, hosts
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
 
@@ -49,11 +49,14 @@ def test_all_goes_as_expected_and_nothing_is_left(place: Path) -> None:
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert "WRONG" not in output
+    assert [line for line in output.splitlines() if line.startswith("Target ")] == [
+        f"Target {target}: {where}" for target, where in command.WHERE.items()
+    ]
     assert output.endswith("Everything is gone again.\nAll went as expected.\n")
     assert left_behind(process.pid, place) == []
 
 
-@pytest.mark.parametrize("step", ["1. ", "2. ", "4. "])
+@pytest.mark.parametrize("step", ["1. ", "2. ", "3. ", "7. "])
 def test_interrupted_it_leaves_nothing(place: Path, step: str) -> None:
     with start(place) as process:
         assert process.stdout is not None

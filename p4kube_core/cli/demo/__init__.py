@@ -1,4 +1,4 @@
-"""`p4kube demo`: two hosts, a firewall between them, real traffic."""
+"""`p4kube demo`: a firewall between two hosts on both targets, real traffic."""
 
 from __future__ import annotations
 
