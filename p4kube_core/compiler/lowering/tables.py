@@ -21,7 +21,11 @@ from p4kube_core.compiler.lowering import (
     refusal,
 )
 from p4kube_core.compiler.lowering.frame import Flow, Frame
-from p4kube_core.compiler.lowering.scope import ExternInstance, TableInstance
+from p4kube_core.compiler.lowering.scope import (
+    ExternInstance,
+    TableInstance,
+    control_plane_name,
+)
 from p4kube_core.compiler.p4info import keynames
 
 DEFAULT_SIZE = 1024  # entries, where the program says none
@@ -70,9 +74,10 @@ def _lower(f: Frame, table: TableInstance) -> LoweredTable:
     keys = tuple(_key(inner, key) for key in facts.keys)
     listed, declarations = _actions(inner, facts)
     default = _default(inner, facts, listed, declarations)
-    counter, meter = _properties(inner, facts)
+    _refuse_properties(facts)
     size = DEFAULT_SIZE if facts.size is None else facts.size
     name = f.build.unique("table", table.control_name)
+    span = table.declaration.name_span
     f.build.tables.append(
         ir.Table(
             name=name,
@@ -83,10 +88,10 @@ def _lower(f: Frame, table: TableInstance) -> LoweredTable:
             size=size,
             entries=entries.lower(inner, facts, keys),
             const_entries=facts.entries_are_const,
-            direct_counter=_attached_counter(f, counter, name, size, table.declaration.name_span),
+            direct_counter=_direct_counter(inner, facts, name, size, span),
             annotations=_annotations(table.declaration.annotations),
-            span=table.declaration.name_span,
-            direct_meter=_attached_meter(f, meter, name, size, table.declaration.name_span),
+            span=span,
+            direct_meter=_direct_meter(inner, facts, name, size, span),
         )
     )
     names = {a.action for a in listed}
@@ -147,50 +152,57 @@ def _default(
     return ir.ActionCall(lowered.name, actions.control_arguments(f, use))
 
 
-def _properties(
-    f: Frame, facts: checked.Table
-) -> tuple[ExternInstance | None, ExternInstance | None]:
-    """The direct counter and the direct meter, if the table names one."""
-    counter = meter = None
+def _refuse_properties(facts: checked.Table) -> None:
     for name, node in facts.properties.items():
         if name in _NOT_YET:
             raise refusal.not_yet(f"{_NOT_YET[name]} ({name!r} of a table)", node.span)
-        if name in ("counters", "psa_direct_counter", "pna_direct_counter"):
-            found = instances.instance_of(f, node.value)
-            if isinstance(found, ExternInstance):
-                counter = found
-        if name == "meters":
-            found = instances.instance_of(f, node.value)
-            if isinstance(found, ExternInstance):
-                meter = found
-    return counter, meter
 
 
-def _attached_counter(
-    f: Frame, counter: ExternInstance | None, table: str, size: int, span: Span
-) -> str | None:
-    """Tell a direct counter whose it is."""
-    if counter is None:
+def _direct(f: Frame, facts: checked.Table, name: str, wanted: str) -> ExternInstance | None:
+    """The direct counter or meter that a property of the table names or constructs."""
+    node = facts.properties.get(name)
+    if node is None:
         return None
-    found = f.build.counters[counter.name]
+    if isinstance(node.value, ast.Call):
+        # One of the property's own: P4Info calls it by the property's name alone.
+        local = control_plane_name(name, node.annotations).removeprefix(".")
+        made = f.build.checked.call(node.value)
+        unique = f.build.unique("property", local)  # P4Info refuses two of one name
+        found = instances.make(f, node.value, made, f".{unique}", name)
+    else:
+        found = instances.instance_of(f, node.value)
+    if not isinstance(found, ExternInstance) or found.type_name != wanted:
+        kind = found.type_name if isinstance(found, ExternInstance) else "something else"
+        message = f"the property {name!r} wants a {wanted}, found {kind}"
+        raise refusal.Refused(refusal.MISPLACED, message, node.span)
+    return found
+
+
+def _direct_counter(
+    f: Frame, facts: checked.Table, table: str, size: int, span: Span
+) -> str | None:
+    """Name of the table's direct counter, which learns whose it is."""
+    given = _direct(f, facts, "counters", "direct_counter")
+    if given is None:
+        return None
+    found = f.build.counters[given.name]
     if found.table is not None:
         message = f"the direct counter {found.name} is that of table {found.table} already"
         raise refusal.Refused(refusal.SHARED, message, span)
-    f.build.counters[counter.name] = dataclasses.replace(found, size=size, table=table)
+    f.build.counters[given.name] = dataclasses.replace(found, size=size, table=table)
     return found.name
 
 
-def _attached_meter(
-    f: Frame, meter: ExternInstance | None, table: str, size: int, span: Span
-) -> str | None:
-    """Tell a direct meter whose it is."""
-    if meter is None:
+def _direct_meter(f: Frame, facts: checked.Table, table: str, size: int, span: Span) -> str | None:
+    """The same of its direct meter."""
+    given = _direct(f, facts, "meters", "direct_meter")
+    if given is None:
         return None
-    found = f.build.meters[meter.name]
+    found = f.build.meters[given.name]
     if found.table is not None:
         message = f"the direct meter {found.name} is that of table {found.table} already"
         raise refusal.Refused(refusal.SHARED, message, span)
-    f.build.meters[meter.name] = dataclasses.replace(found, size=size, table=table)
+    f.build.meters[given.name] = dataclasses.replace(found, size=size, table=table)
     return found.name
 
 
