@@ -20,6 +20,7 @@ _KEYWORDS: Final = frozenset(
 _RESERVED: Final = re.compile(
     r"p4k_|P4K_|U?INT|u?int\d+_t$|s?size_t$|NULL$|PTR|SIZE_|SIG_|WCHAR|WINT|EXIT_|RAND_|EOF$|MB_"
     r"|SEC\(|memcpy$|(action|at|block|find|load|position|run|store|turn)_|subject\d*$"
+    r"|(counter|default|masks|meter|register|table)_\d+$"
 )
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9_]+")
 

@@ -47,8 +47,9 @@ RESERVED: Final = frozenset(
         r"\w+",
         """
         action actions arrays at bits block buffer bytes context counters cursor deparse drop drops
-        entry front hash header i key length n nothing p4k_program packet packets parse payload
-        process reason run s scratch size skb state steps sum tables value work buffers
+        entry event events exits front hash header i key length n nothing p4k_program packet packets
+        parse payload process programs reason run s scratch size skb state steps sum tables value
+        work buffers
         """,
     )
 )

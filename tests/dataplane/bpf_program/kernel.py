@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
+import itertools
+import mmap
 import os
 import struct
+from collections.abc import Iterator
 from typing import Final
 
-from p4kube_core.compiler.backends import layout
+from p4kube_core.compiler.backends import layout, values
 from p4kube_core.compiler.backends.ebpf import object as objects
 from p4kube_core.compiler.backends.ebpf import program as programs
 from p4kube_core.compiler.ir import program as ir
 from tests import built
 from tests.dataplane.bpf_program import libbpf
 from tests.dataplane.program import harness
+from tests.dataplane.runtime import calls
 
 MASKS: Final = 128
 PORTS: Final = 512
@@ -26,6 +31,7 @@ _SHORTEST: Final = 60  # the kernel takes no packet that ends within its Etherne
 _PASSED: Final = 0
 _CELL_BYTES: Final = 16
 _CELLS: Final = 4096
+METER_BYTES: Final = 104
 
 
 def build(c: str) -> bytes:
@@ -43,9 +49,10 @@ class Program:
         self._slots: dict[tuple[int, bytes], int] = {}
         self._tuples: dict[tuple[int, bytes], tuple[int, int]] = {}
         self._own: dict[str, int] = {}  # the device's maps
+        self._events: list[bytes] = []
         for name, outer in self._loaded.maps.items():
             kind, _, number = name.partition("_")
-            if kind in ("table", "masks", "counter"):
+            if kind in ("table", "masks", "counter", "meter", "register"):
                 self._own[name] = self._make_own(kind, int(number), outer)
         for table in self._layout.tables:
             self.set_default(table.index, table.default_action, table.default_data)
@@ -64,6 +71,17 @@ class Program:
                 place, make, entries = _SLOT * LEVELS, libbpf.make_inner_array, _CELLS
             else:
                 entries = self._layout.counters[number].size
+        elif kind == "meter":
+            direct = {table.meter for table in self._layout.tables}
+            if number in direct:
+                place, make = _SLOT * LEVELS, libbpf.make_mapped_inner_array
+            else:
+                make, entries = libbpf.make_mapped_array, self._layout.meters[number].size
+            value = METER_BYTES
+        elif kind == "register":
+            register = self._layout.registers[number]
+            value = values.held_bits(layout.width_bits(register.type)) // 8
+            entries = register.size
         elif kind == "masks":
             value, entries = 12 + self._layout.tables[number].key_bytes, MASKS
         else:
@@ -105,28 +123,32 @@ class Program:
         priority = 0
         match of.kind:
             case layout.TableKind.EXACT:
-                identity = packed = key
+                identity, keys = key, [key]
             case layout.TableKind.LPM:
                 (length,) = struct.unpack(">H", rest[:2])
                 identity, rest = key + rest[:2], rest[2:]
-                packed = struct.pack("=I", length) + key
+                keys = [struct.pack("=I", length) + key]
             case layout.TableKind.TERNARY:
                 mask = rest[: of.key_bytes]
                 (priority,) = struct.unpack(">I", rest[of.key_bytes : of.key_bytes + 4])
                 identity, rest = key + rest[: of.key_bytes + 4], rest[of.key_bytes + 4 :]
-                packed = struct.pack("=I", self._tuple(table, mask, priority)) + key
+                keys = [
+                    struct.pack("=I", self._tuple(table, m, priority)) + k
+                    for k, m in _without_ranges(of, key, mask)
+                ]
         if (table, identity) in self._slots:
             return -17
         slot = len(self._slots)
         self._slots[table, identity] = slot
         (action,) = struct.unpack(">H", rest[:2])
         entry = struct.pack("=IIHH", slot + 1, priority, action, 0) + rest[2:]
-        size = 12 + of.data_bytes
-        ternary = of.kind is layout.TableKind.TERNARY
         own = self._own[f"table_{table}"]
-        held = libbpf.look_up(own, packed, size) if ternary else None
-        if held is None or struct.unpack("=I", held[4:8])[0] < priority:
-            libbpf.update(own, packed, entry)
+        for packed in keys:
+            held = None
+            if of.kind is layout.TableKind.TERNARY:
+                held = libbpf.look_up(own, packed, 12 + of.data_bytes)
+            if held is None or struct.unpack("=I", held[4:8])[0] < priority:
+                libbpf.update(own, packed, entry)
         return 0
 
     def _tuple(self, table: int, mask: bytes, priority: int) -> int:
@@ -156,6 +178,33 @@ class Program:
         )
         return packets, size
 
+    def meter(self, meter: int, index: int, cir: int, cburst: int, pir: int, pburst: int) -> None:
+        """Give a cell rates a second and bursts; of a direct one by the entry's slot."""
+        sizes = {t.meter: t.table.size for t in self._layout.tables}
+        if meter in sizes:
+            index = 0 if index == sizes[meter] else index + 1
+        own = self._own[f"meter_{meter}"]
+        with mmap.mmap(own, METER_BYTES * (index + 1)) as memory:
+            cell = (ctypes.c_char * METER_BYTES).from_buffer(memory, METER_BYTES * index)
+            calls.library().meter_write(ctypes.addressof(cell), True, cir, cburst, pir, pburst)
+            del cell
+
+    def digest(self) -> tuple[int, bytes] | None:
+        """Index and data of the next digest that was sent, if there is one."""
+        if not self._events:
+            self._events = libbpf.drain(self._loaded.maps["events"])
+        if not self._events:
+            return None
+        device, kind, index, length = struct.unpack("=4I", self._events[0][:16])
+        data = self._events.pop(0)[16 : 16 + length]
+        assert (device, kind, len(data)) == (_SLOT, 1, self._layout.digests[index].data_bytes)
+        return index, data
+
+    def lost(self) -> int:
+        """Events that found no room."""
+        (count,) = self._loaded.words("lost_events", _SLOT, 1)
+        return count
+
     def slot(self, table: int, record: bytes) -> int:
         of = self._layout.tables[table]
         more = {"exact": 0, "lpm": 2, "ternary": of.key_bytes + 4}[of.kind]
@@ -175,6 +224,33 @@ class Program:
     def time_ns(self, data: bytes, repeat: int = 100_000, port: int = 1) -> int:
         """Nanoseconds a run, as the kernel says; the packet is changed over and over."""
         return self._loaded.run(data, _context(port, len(data)), 65536, repeat)[3]
+
+
+def _without_ranges(
+    of: layout.TableLayout, key: bytes, mask: bytes
+) -> Iterator[tuple[bytes, bytes]]:
+    """The keys and masks that an entry with ranges stands for."""
+    choices = []
+    for field in of.ranges:
+        at = slice(field.offset_bytes, field.offset_bytes + field.size_bytes)
+        low, high = int.from_bytes(key[at], "big"), int.from_bytes(mask[at], "big")
+        choices.append([(at, *p) for p in _prefixes(low, high, 8 * field.size_bytes)])
+    for chosen in itertools.product(*choices):
+        k, m = bytearray(key), bytearray(mask)
+        for at, value, bits in chosen:
+            size = at.stop - at.start
+            k[at], m[at] = value.to_bytes(size, "big"), bits.to_bytes(size, "big")
+        yield bytes(k), bytes(m)
+
+
+def _prefixes(low: int, high: int, width: int) -> Iterator[tuple[int, int]]:
+    """Values and masks of the prefixes that make up a range."""
+    while low <= high:
+        free = 0
+        while free < width and not low >> free & 1 and low + (2 << free) - 1 <= high:
+            free += 1
+        yield low, (1 << width) - (1 << free)
+        low += 1 << free
 
 
 def _context(port: int, length: int) -> bytes:

@@ -9,6 +9,7 @@ import struct
 from typing import Final
 
 _POINTERS: Final = (
+    "ring_buffer__new",
     "bpf_object__open_mem",
     "bpf_object__next_map",
     "bpf_object__find_map_by_name",
@@ -143,6 +144,28 @@ def look_up(map_fd: int, key: bytes, size: int) -> bytes | None:
     return None if library().bpf_map_lookup_elem(map_fd, key, room) else room.raw
 
 
+_Sample = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t
+)
+
+
+def drain(ring_fd: int) -> list[bytes]:
+    """All records of a ring buffer, which is empty then."""
+    found: list[bytes] = []
+
+    def take(_: int | None, data: ctypes._Pointer[ctypes.c_char], size: int) -> int:
+        found.append(ctypes.string_at(data, size))
+        return 0
+
+    called = _Sample(take)
+    lib = library()
+    ring = ctypes.c_void_p(lib.ring_buffer__new(ring_fd, called, None, None))
+    assert ring
+    lib.ring_buffer__consume(ring)
+    lib.ring_buffer__free(ring)
+    return found
+
+
 class _MapOptions(ctypes.Structure):
     """struct bpf_map_create_opts."""
 
@@ -156,7 +179,7 @@ class _MapOptions(ctypes.Structure):
 
 
 _HASH, _ARRAY, _TRIE = 1, 2, 11
-_NO_PREALLOC, _INNER_MAP = 1, 0x1000
+_NO_PREALLOC, _MMAPABLE, _INNER_MAP = 1, 0x400, 0x1000
 
 
 def _make(kind: int, flags: int, key: int, value: int, entries: int) -> int:
@@ -169,4 +192,6 @@ make_hash = functools.partial(_make, _HASH, _NO_PREALLOC)
 make_trie = functools.partial(_make, _TRIE, _NO_PREALLOC)
 make_array = functools.partial(_make, _ARRAY, 0)
 make_inner_array = functools.partial(_make, _ARRAY, _INNER_MAP)
+make_mapped_array = functools.partial(_make, _ARRAY, _MMAPABLE)
+make_mapped_inner_array = functools.partial(_make, _ARRAY, _MMAPABLE | _INNER_MAP)
 """Bytes of key and value, and entries; the new map's descriptor."""

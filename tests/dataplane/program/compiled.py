@@ -10,7 +10,7 @@ from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.backends.dpdk import program as programs
 from p4kube_core.compiler.backends.dpdk import unit
 from p4kube_core.compiler.ir import program as ir
-from tests.dataplane.program import harness, targets
+from tests.dataplane.program import targets
 
 
 def to_ir(path: Path) -> ir.Program:
@@ -71,7 +71,6 @@ class Compiled:
     def meter(self, name: str, index: int, *rates: int) -> None:
         """Configure a cell: cir, cburst, pir, pburst."""
         cir, cburst, pir, pburst = rates
-        assert isinstance(self.program, harness.Program)
         self.program.meter(self.layout.meter_index(name), index, cir, cburst, pir, pburst)
 
     def direct_meter(self, name: str, entry: tuple[int, bytes], *rates: int) -> None:
@@ -81,7 +80,6 @@ class Compiled:
     def digests(self) -> list[tuple[str, dict[str, int]]]:
         """Those that were sent and not seen yet, with the numbers of their fields by name."""
         found = []
-        assert isinstance(self.program, harness.Program)
         while (sent := self.program.digest()) is not None:
             of = self.layout.digests[sent[0]]
             parts = {f.name: sent[1][f.offset_bytes :][: f.size_bytes] for f in of.fields}

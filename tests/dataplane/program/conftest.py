@@ -8,7 +8,7 @@ import pytest
 
 from tests.dataplane.program import targets
 
-_FOR_ALL = ("test_language", "test_statements")
+_FOR_ALL = ("test_language", "test_statements", "test_state")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

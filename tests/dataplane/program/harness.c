@@ -157,6 +157,11 @@ void harness_time(struct harness *harness, uint64_t now_ns)
 	harness->context.now_ns = now_ns;
 }
 
+uint64_t harness_lost(const struct harness *harness)
+{
+	return harness->lost_events;
+}
+
 int64_t harness_digest(struct harness *harness, uint8_t *data)
 {
 	struct p4k_event event;

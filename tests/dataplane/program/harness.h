@@ -26,6 +26,8 @@ uint32_t harness_slot(const struct harness *harness, unsigned int table, const u
 void harness_meter(struct harness *harness, unsigned int meter, uint32_t index, uint64_t cir, uint64_t cburst,
 		   uint64_t pir, uint64_t pburst);
 void harness_time(struct harness *harness, uint64_t now_ns);
+/* Digests that found no room. */
+uint64_t harness_lost(const struct harness *harness);
 /* The next digest: its index, with its data in `data`; -1 if there is none. */
 int64_t harness_digest(struct harness *harness, uint8_t *data);
 

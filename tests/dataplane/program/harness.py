@@ -93,6 +93,8 @@ def library() -> ctypes.CDLL:
         *[ctypes.c_uint64] * 4,
     ]
     loaded.harness_time.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+    loaded.harness_lost.restype = ctypes.c_uint64
+    loaded.harness_lost.argtypes = [ctypes.c_void_p]
     loaded.harness_digest.restype = ctypes.c_int64
     loaded.harness_digest.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     return loaded
@@ -165,6 +167,11 @@ class Program:
         room = ctypes.create_string_buffer(_ROOM)
         index = self._library.harness_digest(self._harness, room)
         return None if index < 0 else (index, room.raw)
+
+    def lost(self) -> int:
+        """Digests that found no room."""
+        lost: int = self._library.harness_lost(self._harness)
+        return lost
 
     def slot(self, table: int, record: bytes) -> int:
         slot: int = self._library.harness_slot(self._harness, table, record)

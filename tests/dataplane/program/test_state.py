@@ -209,6 +209,20 @@ def test_what_a_digest_calls_is_run_once_and_in_order() -> None:
     assert program.digests()[0][1] == {"f0": 5, "f1": 6, "f2": 6, "f3": 7}
 
 
+def test_digests_that_find_no_room_are_counted_and_packets_pass() -> None:
+    program = load(ingress=" ".join(["digest(1, hdr.h.d);"] * 16))
+    sent = 0
+    while not program.program.lost():
+        assert program.send(data(d=sent)).port == 1
+        sent += 1
+    lost = program.program.lost()
+    seen = [values["value"] for _, values in program.digests()]
+    assert len(seen) + lost == 16 * sent
+    assert seen == [number // 16 for number in range(len(seen))]
+    program.send(data(d=7))
+    assert len(program.digests()) == 16
+
+
 # Ranges and optional fields.
 
 RANKED = """

@@ -9,6 +9,7 @@ import pytest
 from p4kube_core import errors
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends.ebpf import features
+from tests.unit.backends_ebpf.test_limits import program
 
 ROOT = Path(__file__).parents[3]
 NAMES = ("firewall", "l2fwd", "portfwd")
@@ -32,7 +33,27 @@ def test_nothing_is_younger_than_the_oldest_kernel(objects: dict[str, bytes]) ->
 
 def test_maps_are_found_in_the_object(objects: dict[str, bytes]) -> None:
     kinds = {features.MAPS[n][0] for n in features.uses(objects["firewall"]).maps}
-    assert kinds == {"HASH", "ARRAY", "PROG_ARRAY", "PERCPU_ARRAY", "ARRAY_OF_MAPS"}
+    assert kinds == {"HASH", "ARRAY", "PROG_ARRAY", "PERCPU_ARRAY", "ARRAY_OF_MAPS", "RINGBUF"}
+
+
+def test_a_meter_asks_for_atomics_and_memory_of_functions(tmp_path: Path) -> None:
+    path = program(
+        tmp_path,
+        locals="direct_meter<bit<8>>(MeterType.bytes) m; action a() { m.read(hdr.h.a); }"
+        " table t { key = { hdr.h.b: exact; } actions = { a; } meters = m; default_action = a(); }",
+        ingress="t.apply(); digest(1, hdr.h.a);",
+    )
+    found = features.uses(driver.build(path, target="ebpf").artifact.object)
+    assert {
+        "atomics that say what was there",
+        "functions that are given memory, verified by themselves",
+        "arrays that control maps (BPF_F_MMAPABLE)",
+    } <= found.features
+    assert {features.HELPERS[n][0] for n in found.helpers} >= {
+        "bpf_ringbuf_reserve",
+        "bpf_ringbuf_submit",
+        "bpf_ktime_get_ns",
+    }
 
 
 def test_what_is_no_object_is_refused() -> None:

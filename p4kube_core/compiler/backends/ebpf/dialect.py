@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from p4kube_core import errors
+from p4kube_core.compiler.backends import joined, values
 from p4kube_core.compiler.ir import expressions as ex
+from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
+from p4kube_core.compiler.ir import types
 
 if TYPE_CHECKING:
     from p4kube_core.compiler.backends.dpdk.statements import Writer
@@ -79,16 +81,47 @@ class Ebpf:
         writer.store(of.result, f"p4k_random({writer.show(of.low)}, {writer.show(of.high)})")
 
     def meter(self, writer: Writer, of: st.RunMeter) -> None:
-        del writer, of
-        raise errors.InvariantViolated("a meter reached target ebpf's printing of C")
+        number = writer.unit.layout.meter_index(of.meter)
+        meter = writer.unit.layout.meters[number]
+        tokens = LENGTH if meter.unit is ir.MeterUnit.BYTES else "1"
+        if of.index is None:
+            call = f"p4k_run_direct_meter(meter_{number}, &s->work, entry, {tokens})"
+        elif meter.size:
+            index = writer.show(of.index)
+            call = f"p4k_run_meter(meter_{number}, &s->work, {index}, {tokens})"
+        else:
+            call = "P4K_GREEN"
+        writer.store(of.result, f"(uint8_t){call}")
 
     def digest(self, writer: Writer, of: st.SendDigest) -> None:
-        del writer, of
-        raise errors.InvariantViolated("a digest reached target ebpf's printing of C")
+        unit, code = writer.unit, writer.unit.code
+        digest = unit.layout.digest(of.digest)
+        leaves = joined.fields(unit.printer, of.values, digest.fields)
+        new = f"p4k_new_digest(&s->work, {digest.index}, {digest.data_bytes})"
+        code.open()
+        code.line(f"struct p4k_event *const event = {new};")
+        code.line()
+        code.open("if (event)")
+        code.line("uint8_t *const bytes = (uint8_t *)(event + 1);")
+        code.line()
+        code.lines(*joined.stores(leaves, "bytes", digest.data_bytes))
+        code.line("bpf_ringbuf_submit(event, 0);")
+        code.close()
+        code.close()
 
     def register(self, writer: Writer, of: st.ReadRegister | st.WriteRegister) -> None:
-        del writer, of
-        raise errors.InvariantViolated("a register reached target ebpf's printing of C")
+        number = writer.unit.layout.register_index(of.register)
+        register = writer.unit.layout.registers[number]
+        width = values.held_bits(types.width_bits(register.type))
+        cell = f"&register_{number}, &s->work, {writer.show(of.index)}"
+        if isinstance(of, st.ReadRegister):
+            held = f"p4k_read_register_{width}({cell})" if register.size else "0"
+            writer.store(of.result, f"({values.c_type(register.type)}){held}")
+        elif register.size:
+            given = writer.unit.printer.operand(of.value)
+            writer.unit.code.line(
+                f"p4k_write_register_{width}({cell}, ({values.unsigned_type(width)}){given});"
+            )
 
 
 EBPF: Final = Ebpf()

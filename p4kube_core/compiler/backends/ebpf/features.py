@@ -30,6 +30,8 @@ HELPERS: Final[Mapping[int, tuple[str, tuple[int, int]]]] = {
     38: ("bpf_skb_change_tail", (4, 9)),
     43: ("bpf_skb_change_head", (4, 10)),
     50: ("bpf_skb_adjust_room", (4, 13)),
+    132: ("bpf_ringbuf_submit", (5, 8)),
+    131: ("bpf_ringbuf_reserve", (5, 8)),
     155: ("bpf_redirect_peer", (5, 10)),
     7: ("bpf_get_prandom_u32", (4, 1)),
 }
@@ -42,11 +44,18 @@ MAPS: Final[Mapping[int, tuple[str, tuple[int, int]]]] = {
     6: ("PERCPU_ARRAY", (4, 6)),
     11: ("LPM_TRIE", (4, 11)),
     12: ("ARRAY_OF_MAPS", (4, 12)),
+    27: ("RINGBUF", (5, 8)),
 }
 
 _JUMP, _JUMP32 = 0x05, 0x06
 _CALL: Final = 0x85
 _INNER_MAP: Final = 1 << 12
+_MMAPABLE: Final = 1 << 10
+_ATOMICS: Final = (0xC3, 0xDB)  # of 32 and 64 bits
+_FETCH: Final = 1
+_PTR, _ARRAY, _STRUCT, _FUNC, _FUNC_PROTO = 2, 3, 4, 12, 13  # kinds of type
+_GLOBAL: Final = 1
+_CONTEXT: Final = b"__sk_buff"
 _SUBPROGRAM: Final = 1  # src_reg of a call of a function of the object
 _FEATURES: Final[Mapping[str, tuple[int, int]]] = {
     "32-bit jumps (-mcpu=v3)": (5, 1),
@@ -54,6 +63,9 @@ _FEATURES: Final[Mapping[str, tuple[int, int]]] = {
     "functions that are verified by themselves": (5, 6),
     "tail calls beside functions (x86-64; arm64: 6.0)": (5, 10),
     "read-only data known to the verifier": (5, 2),
+    "functions that are given memory, verified by themselves": (5, 12),
+    "atomics that say what was there": (5, 12),
+    "arrays that control maps (BPF_F_MMAPABLE)": (5, 5),
     "arrays of any size in an outer map (BPF_F_INNER_MAP)": (5, 10),
 }
 
@@ -102,9 +114,15 @@ def uses(elf: bytes) -> Uses:
     maps: frozenset[int] = frozenset()
     for section in _sections(elf):
         if section.name == ".BTF":
-            maps = frozenset(_map_numbers(section.data, b"type"))
-            if any(flags & _INNER_MAP for flags in _map_numbers(section.data, b"map_flags")):
+            types = _Types(section.data)
+            maps = frozenset(types.map_numbers(b"type"))
+            flags = frozenset(types.map_numbers(b"map_flags"))
+            if any(f & _INNER_MAP for f in flags):
                 features.add("arrays of any size in an outer map (BPF_F_INNER_MAP)")
+            if any(f & _MMAPABLE for f in flags):
+                features.add("arrays that control maps (BPF_F_MMAPABLE)")
+            if types.has_function_of_memory():
+                features.add("functions that are given memory, verified by themselves")
         elif section.name == ".rodata":
             features.add("read-only data known to the verifier")
         elif section.kind == 1 and section.flags & 4:  # PROGBITS that is executed
@@ -121,47 +139,81 @@ def _read_code(code: bytes, helpers: set[int], features: set[str]) -> None:
             helpers.add(number)
         elif opcode == _CALL and registers >> 4 == _SUBPROGRAM:
             features.add("functions that are verified by themselves")
+        elif opcode in _ATOMICS and number & _FETCH:
+            features.add("atomics that say what was there")
         elif opcode & 7 == _JUMP32:
             features.add("32-bit jumps (-mcpu=v3)")
         if opcode & 7 in (_JUMP, _JUMP32) and opcode != _CALL and offset < 0:
             features.add("loops")
 
 
-def _map_numbers(btf: bytes, wanted: bytes) -> Iterator[int]:
-    """What maps say, as their kinds: the sizes of arrays that members of that name point to."""
-    (header,) = struct.unpack_from("<I", btf, 4)
-    type_at, type_bytes, text_at, _ = struct.unpack_from("<IIII", btf, 8)
-    types = list(_btf_types(btf[header + type_at : header + type_at + type_bytes]))
-    text = btf[header + text_at :]
-    for kind, members in types:
-        if kind != 4:  # STRUCT
-            continue
-        for name, of in members:
-            if text[name : text.index(b"\0", name)] != wanted or types[of - 1][0] != 2:  # PTR
-                continue
-            target = types[types[of - 1][1][0][1] - 1]
-            if target[0] == 3:  # ARRAY
-                yield target[1][0][1]
-
-
 _TAILS: Final = {1: 4, 3: 12, 14: 4, 17: 4}  # bytes behind a type of that kind
 _EACH: Final = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}  # and by its count
 
 
-def _btf_types(data: bytes) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Kind, and pairs of name and type: of members; of what is pointed to; an array's length."""
-    at = 0
-    while at < len(data):
-        _, info, target = struct.unpack_from("<III", data, at)
-        kind, count = info >> 24 & 31, info & 0xFFFF
-        at += 12
-        pairs = [(0, target)]
-        if kind == 3:
-            pairs = [(0, struct.unpack_from("<III", data, at)[2])]
-        elif kind in (4, 5):
-            pairs = [struct.unpack_from("<II", data, at + 12 * i) for i in range(count)]
-        at += _TAILS.get(kind, 0) + _EACH.get(kind, 0) * count
-        yield kind, pairs
+@final
+@dataclass(frozen=True, slots=True)
+class _Type:
+    kind: int
+    name: bytes
+    pairs: tuple[tuple[bytes, int], ...]  # names and types of members or parameters
+    target: int  # the type that it points to or is made of
+    count: int  # of an array: its length; of a function: its linkage
+
+
+@final
+class _Types:
+    """The types of an object, as its BTF has them; numbered from 1."""
+
+    def __init__(self, btf: bytes) -> None:
+        (header,) = struct.unpack_from("<I", btf, 4)
+        type_at, type_bytes, text_at, _ = struct.unpack_from("<IIII", btf, 8)
+        self._text = btf[header + text_at :]
+        self._all = list(self._read(btf[header + type_at : header + type_at + type_bytes]))
+
+    def _name(self, at: int) -> bytes:
+        return self._text[at : self._text.index(b"\0", at)]
+
+    def _read(self, data: bytes) -> Iterator[_Type]:
+        at = 0
+        while at < len(data):
+            name, info, target = struct.unpack_from("<III", data, at)
+            kind, count = info >> 24 & 31, info & 0xFFFF
+            at += 12
+            pairs: tuple[tuple[bytes, int], ...] = ()
+            if kind in (_STRUCT, 5, _FUNC_PROTO):
+                places = range(at, at + _EACH[kind] * count, _EACH[kind])
+                found = (struct.unpack_from("<II", data, p) for p in places)
+                pairs = tuple((self._name(n), of) for n, of in found)
+            at += _TAILS.get(kind, 0) + _EACH.get(kind, 0) * count
+            if kind == _ARRAY:
+                (count,) = struct.unpack_from("<I", data, at - 4)
+            yield _Type(kind, self._name(name), pairs, target, count)
+
+    def _pointed_to(self, number: int) -> _Type | None:
+        of = self._all[number - 1] if number else None
+        if of is None or of.kind != _PTR or not of.target:
+            return None
+        return self._all[of.target - 1]
+
+    def map_numbers(self, wanted: bytes) -> Iterator[int]:
+        """What maps say, as their kinds: the sizes of arrays that members of that name point to."""
+        for of in self._all:
+            for name, number in of.pairs if of.kind == _STRUCT else ():
+                target = self._pointed_to(number) if name == wanted else None
+                if target is not None and target.kind == _ARRAY:
+                    yield target.count
+
+    def has_function_of_memory(self) -> bool:
+        """Whether a function of all files takes a pointer to something that is not the packet."""
+        for of in self._all:
+            if of.kind != _FUNC or of.count != _GLOBAL:
+                continue
+            for _, number in self._all[of.target - 1].pairs:
+                target = self._pointed_to(number)
+                if target is not None and target.name != _CONTEXT:
+                    return True
+        return False
 
 
 def joined(found: Iterable[Uses]) -> Uses:

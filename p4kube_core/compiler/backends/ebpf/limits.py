@@ -19,6 +19,9 @@ MOST_PREFIX_BYTES: Final = 256  # of a prefix tree, in the kernel
 MOST_DATA_BYTES: Final = 512
 MOST_ENTRIES: Final = 1 << 24
 MOST_COUNTER_CELLS: Final = 1 << 22
+MOST_REGISTER_CELLS: Final = 1 << 22
+MOST_METER_CELLS: Final = 1 << 20
+MOST_DIGEST_BYTES: Final = 1024
 MOST_STATE_BYTES: Final = 16384  # of the variables of a program; a per-CPU map's value has 32 KiB
 MOST_HEADER_BYTES: Final = 256  # that can be copied without calling a library
 MOST_VARBIT_BITS: Final = 1024
@@ -50,6 +53,15 @@ def check(program: ir.Program) -> None:
         _check_bound(found, "bytes of data", action.name, size, MOST_DATA_BYTES, action.span)
     for counter in program.counters:
         _check_bound(found, "cells", counter.name, counter.size, MOST_COUNTER_CELLS, counter.span)
+    for register in program.registers:
+        name, size = register.name, register.size
+        _check_type(found, register.type, name, register.span)
+        _check_bound(found, "cells", name, size, MOST_REGISTER_CELLS, register.span)
+    for meter in program.meters:
+        _check_bound(found, "cells", meter.name, meter.size, MOST_METER_CELLS, meter.span)
+    for digest in program.digests:
+        size = sum((layout.width_bits(f.type) + 7) // 8 for f in digest.fields)
+        _check_bound(found, "bytes", digest.name, size, MOST_DIGEST_BYTES, digest.span)
     parser = program.parser
     _check_bound(found, "states", parser.name, len(parser.states), MOST_STATES, parser.span)
     for body in walk.bodies(program):
@@ -159,12 +171,6 @@ def _check_statement(found: Diagnostics, of: st.Statement) -> None:
     match of:
         case st.Hash():
             _check_hash(found, of)
-        case st.ReadRegister() | st.WriteRegister():
-            found.error("P4K0508", "target ebpf has no registers yet", of.span)
-        case st.RunMeter():
-            found.error("P4K0508", "target ebpf has no meters yet", of.span)
-        case st.SendDigest():
-            found.error("P4K0508", "target ebpf has no digests yet", of.span)
         case st.Extract() | st.Emit():
             width = varbits.fixed_bits(of.header.type)
             varying = varbits.varying(of.header.type)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from p4kube_core.compiler.backends import layout
+from p4kube_core.compiler.backends import layout, values
 from p4kube_core.compiler.backends.dpdk.unit import Unit
 
 _SLOTS: Final = "P4K_BPF_SLOTS"
 _LEVELS: Final = "P4K_BPF_SLOTS * P4K_BPF_LEVELS"
 _CELL: Final = "sizeof(struct p4k_bpf_cell)"
+_METER: Final = "sizeof(struct p4k_meter_cell)"
+_MAPPED: Final = "BPF_F_MMAPABLE"  # control writes it as it would its own memory
 _GROWING: Final = "BPF_F_NO_PREALLOC"
 _OF_ANY_SIZE: Final = "BPF_F_INNER_MAP"
 
@@ -28,12 +30,22 @@ def write(unit: Unit) -> None:
             own_cells(unit, f"counter_{index}", _CELL)
         elif counter.size:
             _outer(unit, f"counter_{index}", _fields("ARRAY", counter.size, 4, _CELL))
+    direct = {table.meter for table in unit.layout.tables}
+    for index, meter in enumerate(unit.layout.meters):
+        if index in direct:
+            own_cells(unit, f"meter_{index}", _METER, _MAPPED)
+        elif meter.size:
+            _outer(unit, f"meter_{index}", _fields("ARRAY", meter.size, 4, _METER, _MAPPED))
+    for index, register in enumerate(unit.layout.registers):
+        if register.size:
+            size = str(values.held_bits(layout.width_bits(register.type)) // 8)
+            _outer(unit, f"register_{index}", _fields("ARRAY", register.size, 4, size))
     _map(unit, "scratch", _fields("PERCPU_ARRAY", 1, 4, "sizeof(struct state)"))
 
 
-def own_cells(unit: Unit, name: str, cell: str) -> None:
+def own_cells(unit: Unit, name: str, cell: str, *flags: str) -> None:
     """A map of what each entry has of its own, in levels: p4k_own_cell()."""
-    inner = _fields("ARRAY", "P4K_BPF_LEVEL_SIZE(0)", 4, cell, _OF_ANY_SIZE)
+    inner = _fields("ARRAY", "P4K_BPF_LEVEL_SIZE(0)", 4, cell, " | ".join((_OF_ANY_SIZE, *flags)))
     _outer(unit, name, inner, _LEVELS)
 
 

@@ -14,7 +14,7 @@ from p4kube_core import errors
 from p4kube_core.compiler.backends.dpdk import object as objects
 
 RUNTIME: Final = Path(__file__).parents[3] / "dataplane" / "ebpf" / "runtime"
-"""Directory of the headers that generated C includes."""
+"""Directory of the headers that generated C includes; what both targets have is in dpdk's."""
 
 FLAGS: Final = (
     "-std=gnu11",
@@ -77,7 +77,8 @@ def _command(of: objects.Toolchain) -> tuple[str, ...]:
         )
     # The kernel's headers want asm/types.h, which Debian keeps by machine.
     machine = f"/usr/include/{platform.machine()}-linux-gnu"
-    return (found, *arguments, *FLAGS, f"-I{RUNTIME}", "-idirafter", machine, "-c")
+    ours = (f"-I{RUNTIME}", f"-I{objects.RUNTIME}")
+    return (found, *arguments, *FLAGS, *ours, "-idirafter", machine, "-c")
 
 
 def _cache_key(c: str, command: tuple[str, ...]) -> str:
@@ -85,6 +86,7 @@ def _cache_key(c: str, command: tuple[str, ...]) -> str:
     compiler = Path(command[0]).stat()
     parts = [c.encode(), "\0".join(command).encode()]
     parts.append(f"{compiler.st_size} {compiler.st_mtime_ns}".encode())
+    parts.append(objects.headers_digest().encode())
     parts.extend(header.read_bytes() for header in sorted(RUNTIME.glob("*.h")))
     joined = b"".join(hashlib.sha256(part).digest() for part in parts)
     return hashlib.sha256(joined).hexdigest()

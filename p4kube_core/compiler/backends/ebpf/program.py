@@ -101,6 +101,8 @@ def _head(of: unit.Unit) -> int:
     )
     mark = of.code.mark()
     of.code.line('#include "p4k_bpf_program.h"')
+    if of.program.meters:
+        of.code.line('#include "p4k_bpf_meter.h"')
     return mark
 
 

@@ -12,6 +12,7 @@
 #define P4K_BPF_MASKS 128    /* masks of one ternary table */
 #define P4K_BPF_SLOTS 256    /* devices of one program as it is loaded: entries of its outer maps */
 #define P4K_BPF_PROGRAMS 256 /* loaded at once: entries of `programs`; behind them as many for tests */
+#define P4K_BPF_EVENT_BYTES (1 << 18) /* of `events`, whose records are struct p4k_event, `device` being the slot, and data */
 #define P4K_BPF_HOPS 16      /* functions that a packet goes through from one wire to the next */
 
 /* `const volatile struct p4k_bpf_load p4k_load`, all of .rodata. Daemon: wo, program: ro. */

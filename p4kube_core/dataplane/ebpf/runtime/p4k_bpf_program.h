@@ -21,6 +21,7 @@
 
 #include "p4k_bpf.h"
 #include "p4k_bpf_arithmetic.h"
+#include "p4k_event.h"
 
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -71,6 +72,20 @@ struct {
 	__uint(key_size, 4);
 	__uint(value_size, sizeof(struct p4k_bpf_exit));
 } exits SEC(".maps");
+
+/* What programs tell control: struct p4k_event and its data, for all devices of the program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, P4K_BPF_EVENT_BYTES);
+} events SEC(".maps");
+
+/* By device: events that found no room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, P4K_BPF_SLOTS);
+	__uint(key_size, 4);
+	__uint(value_size, 8);
+} lost_events SEC(".maps");
 
 /* All programs of a node, which is one map. */
 struct {
@@ -187,6 +202,65 @@ P4K_INLINE void p4k_count_drop(const struct p4k_work *w, uint32_t reason)
 
 	if (cell)
 		(*cell)++;
+}
+
+/* --- registers ------------------------------------------------------------------------------ */
+
+/* A cell of a device's array; NULL beyond its size. */
+P4K_INLINE void *p4k_cell(void *outer, const struct p4k_work *w, uint64_t index)
+{
+	void *cells = bpf_map_lookup_elem(outer, &w->slot);
+	uint32_t at = (uint32_t)index;
+
+	return cells && index <= UINT32_MAX ? bpf_map_lookup_elem(cells, &at) : NULL;
+}
+
+/* Beyond the size a read gives zero and a write does nothing. */
+#define P4K_REGISTER(width, type)                                                                  \
+	P4K_INLINE type p4k_read_register_##width(void *outer, const struct p4k_work *w, uint64_t index) \
+	{                                                                                          \
+		const volatile type *cell = p4k_cell(outer, w, index);                             \
+                                                                                                   \
+		return cell ? *cell : 0;                                                           \
+	}                                                                                          \
+	P4K_INLINE void p4k_write_register_##width(void *outer, const struct p4k_work *w, uint64_t index, type value) \
+	{                                                                                          \
+		volatile type *cell = p4k_cell(outer, w, index);                                   \
+                                                                                                   \
+		if (cell)                                                                          \
+			*cell = value;                                                             \
+	}
+
+P4K_REGISTER(8, uint8_t)
+P4K_REGISTER(16, uint16_t)
+P4K_REGISTER(32, uint32_t)
+P4K_REGISTER(64, uint64_t)
+P4K_REGISTER(128, p4k_u128)
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+P4K_INLINE void p4k_count_lost(const struct p4k_work *w)
+{
+	uint64_t *cell = bpf_map_lookup_elem(&lost_events, &w->slot);
+
+	if (cell)
+		(*cell)++;
+}
+
+/* A digest's event, whose data are yet to be written; `bytes` is a constant. NULL: there is no room. */
+P4K_INLINE struct p4k_event *p4k_new_digest(const struct p4k_work *w, uint32_t index, uint32_t bytes)
+{
+	struct p4k_event *event = bpf_ringbuf_reserve(&events, sizeof(*event) + bytes, 0);
+
+	if (!event) {
+		p4k_count_lost(w);
+		return NULL;
+	}
+	event->device = w->slot;
+	event->kind = P4K_EVENT_DIGEST;
+	event->index = index;
+	event->length = bytes;
+	return event;
 }
 
 /* --- the packet --------------------------------------------------------------------------- */
