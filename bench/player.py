@@ -58,16 +58,15 @@ class Player:
                     client.Port(number, "tc", {"interface": interface, "hook": hook})
                     for number, hook in ((1, "egress"), (2, "ingress"))
                 ]
-                agent.put_device(device_id, name)
+                agent.put_device(device_id, name, target="ebpf")
                 with blocking.connect(agent.address, device_id) as session:
                     session.set_pipeline(artifacts.pack(made), made.p4info, cookie=1)
                     for write in plan.writes(wanted, list(session.read_table()), sizes):
                         session.write(write)
-                agent.put_device(device_id, name, ports)
+                agent.put_device(device_id, name, ports, "ebpf")
 
     def _start(self) -> None:
-        dataplane = settings.dataplane_of("ebpf", self.state)
-        wanted = settings.Settings(state=self.state, dataplane=dataplane)
+        wanted = settings.Settings(state=self.state)
         self.node.inside(lambda: client.spawn(wanted))
 
     def status(self) -> dict[str, Any]:

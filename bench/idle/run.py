@@ -14,7 +14,6 @@ from typing import Final
 
 from bench import figures, player
 from bench.idle import processes
-from p4kube_core.agent import settings
 from p4kube_core.cli import machine, private_agent
 from p4kube_core.cli.demo import hosts
 
@@ -42,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """
     rounds: int = options.rounds or 5
     seconds: int = options.seconds or 4
-    machine.require_dataplane(settings.program_of("ebpf"))
+    machine.require_dataplane("ebpf")
     machine.require_dataplane()
     with ExitStack() as stack:
         agents: dict[str, player.Player] = {}

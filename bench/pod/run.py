@@ -15,7 +15,6 @@ from typing import Final
 from bench import figures
 from bench.pod import rules, sites, traffic
 from p4kube_core import errors
-from p4kube_core.agent import settings
 from p4kube_core.cli import machine
 
 ROUTING: Final = "host routing"
@@ -72,7 +71,7 @@ def require_tools() -> None:
     Raises:
         errors.MachineError: it is not.
     """
-    machine.require_dataplane(settings.program_of("ebpf"))
+    machine.require_dataplane("ebpf")
     for tool, package in (("nft", "nftables"), ("iperf3", "iperf3"), ("ping", "iputils-ping")):
         if shutil.which(tool) is None:
             raise errors.MachineError(

@@ -33,8 +33,7 @@ _OTHER_S: Final = 0.5
 class Port:
     """A port that a device is wanted to have.
 
-    `options` by kind, as in docs/seams.md, "The control socket": `packet` and `tap` interface;
-    `vhost` socket, server; `ring` none; `ethdev` devargs.
+    `options` by kind, as in docs/seams.md, "The control socket".
     """
 
     port: int  # the P4 port number
@@ -61,13 +60,18 @@ class AgentClient:
         options = (("grpc.use_local_subchannel_pool", 1),)
         self._channel = grpc.insecure_channel(self.address, options=options)
 
-    def put_device(self, device_id: int, name: str, ports: Sequence[Port] = ()) -> None:
+    def put_device(
+        self, device_id: int, name: str, ports: Sequence[Port] = (), target: str = "dpdk"
+    ) -> None:
         """Have a device of this id with exactly these ports; repeated, change only what differs.
 
         A new device has no pipeline and drops every packet until SetForwardingPipelineConfig.
         """
         wanted = [port.to_json() for port in ports]
-        self._call("PutDevice", {"device_id": device_id, "name": name, "ports": wanted})
+        self._call(
+            "PutDevice",
+            {"device_id": device_id, "name": name, "target": target, "ports": wanted},
+        )
 
     def remove_device(self, device_id: int) -> None:
         """Take a device, its ports, pipeline and entries away; fine when it is not there."""
@@ -77,15 +81,16 @@ class AgentClient:
         """Say how agent, data plane and devices are.
 
         Returns:
-            agent: {version, pid, memory_bytes}; dataplane: {running, version, pid, memory_bytes,
-            workers, hugepages, restarts}; devices: [{device_id, name, program, digest, packets,
-            ports: [{port, name, kind, link, rx_packets, rx_bytes, tx_packets, tx_bytes, drops}],
-            tables: [{name, entries, size}], counters: [{name, size}], drops: {reason: n}}].
+            agent: {version, pid, memory_bytes}; dataplanes: by target {running, needed, version,
+            pid, memory_bytes, workers, hugepages, restarts, problem}; devices: [{device_id, name,
+            target, program, digest, packets, ports: [{port, name, kind, link, rx_packets,
+            rx_bytes, tx_packets, tx_bytes, drops}], tables: [{name, entries, size}], counters:
+            [{name, size}], drops: {reason: n}}].
         """
         return self._call("GetStatus", {})
 
     def stop(self, dataplane: bool = False) -> None:
-        """Stop the agent; with `dataplane` the data plane too, which ends forwarding."""
+        """Stop the agent; with `dataplane` the data planes too, which ends forwarding."""
         self._call("Stop", {"dataplane": dataplane})
 
     def close(self) -> None:
@@ -203,8 +208,8 @@ def to_arguments(wanted: settings.Settings) -> list[str]:
     ):
         if path is not None:
             arguments += [option, str(path.absolute())]
-    for word in wanted.dataplane:
-        arguments.append(f"--dataplane={word}")
+    for target in settings.TARGETS:
+        arguments += [f"--{target}={word}" for word in wanted.dataplane(target).program]
     if wanted.verbose:
         arguments.append("--verbose")
     return arguments

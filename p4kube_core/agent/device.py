@@ -127,6 +127,12 @@ class Device:
                 self.record.elections[role] = election_id
                 self.keep(record.election_item(role, election_id))
 
+    def forget_elections(self) -> None:
+        """Have every election id be free again."""
+        if self.record.elections:
+            self.record.elections.clear()
+            self._journal.rewrite(record.snapshot(self.record))
+
     async def bring_up(self) -> None:
         """Bring the data plane to the record; what fails is kept in `problems` and logged."""
         async with self.lock:
@@ -231,6 +237,7 @@ class Device:
         if config is None:
             raise Refusal(INVALID_ARGUMENT, "want a config with this action, found none")
         loaded = pipeline.load(config)
+        self._check_target(loaded.manifest.target)
         match action:
             case _Request.VERIFY:
                 await self._try(Store(loaded))
@@ -250,6 +257,16 @@ class Device:
                     "want action VERIFY, VERIFY_AND_SAVE, VERIFY_AND_COMMIT, COMMIT or "
                     f"RECONCILE_AND_COMMIT, got {action}",
                 )
+
+    def _check_target(self, found: str) -> None:
+        wanted = self.record.target
+        if found != wanted:
+            raise Refusal(
+                INVALID_ARGUMENT,
+                f"want a program compiled for target {wanted}, which device "
+                f"{self.record.device_id} is on; found one for {found}: compile it with "
+                f"`--target {wanted}`, or put the device on target {found}",
+            )
 
     async def _commit(self, config: Any | None) -> None:
         if config is not None:
@@ -274,7 +291,7 @@ class Device:
     async def _try(self, store: Store) -> None:
         """Have the data plane load a program beside the one that runs, and drop it again."""
         control = await self._control()
-        probe = DeviceRecord(PROBE_ID + self.record.device_id, "probe")
+        probe = DeviceRecord(PROBE_ID + self.record.device_id, "probe", self.record.target)
         try:
             await converge.load_program(control, probe, store, True, self._objects)
         except DataplaneRefused as e:

@@ -1,4 +1,4 @@
-"""Keeps one data plane running: takes over the one that is there, or starts one, and again."""
+"""Keeps one target's data plane running: takes over the one that is there, or starts one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, Final, final
 from p4kube_core import errors
 from p4kube_core.agent import control
 from p4kube_core.agent.control import Control, DataplaneLost, DataplaneRefused
-from p4kube_core.agent.settings import Settings
+from p4kube_core.agent.settings import Dataplane
 from p4kube_core.model import artifact
 
 log = logging.getLogger(__name__)
@@ -31,13 +31,19 @@ _LOG_TAIL_BYTES: Final = 2048
 
 @final
 class Keeper:
-    """One data plane. It runs in a session of its own, so that it outlives this process."""
+    """One data plane. It runs in a session of its own, so that it outlives this process.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    It is started when it is first needed.
+    """
+
+    def __init__(self, dataplane: Dataplane) -> None:
+        self.target = dataplane.target
+        self._dataplane = dataplane
         self._process: subprocess.Popen[bytes] | None = None
         self._control: Control | None = None
         self._up = asyncio.Event()
+        self._starting = asyncio.Lock()
+        self._needed = asyncio.Event()
         self._stopping = False
         self.hello: dict[str, Any] = {}
         self.epoch = 0  # of the connection; what was sent in an earlier one may be lost
@@ -45,49 +51,61 @@ class Keeper:
         self.took_over = False  # the data plane was running before we were
         self.failure = "it was not started yet"
 
+    @property
+    def left_behind(self) -> bool:
+        """Say whether there is something of an earlier data plane, which only the next can take."""
+        remains = self._dataplane.remains
+        return self._pid_in_file() is not None or (remains is not None and remains.exists())
+
     async def start(self) -> None:
-        """Have a data plane and a connection to it.
+        """Have a data plane and a connection to it; nothing is to be done where there is.
 
         Raises:
             MachineError: it does not start; says why, with its log's last line.
         """
         self._stopping = False
-        self._adopt(await self._attach_or_spawn())
+        await self._have()
+        self._needed.set()
 
-    async def run(self, on_restart: Callable[[], Awaitable[None]]) -> None:
-        """Watch over the data plane until `stop` or cancellation; call back after each restart."""
+    def insist(self) -> None:
+        """Have `run` start the data plane, as often as it takes."""
+        self._needed.set()
+
+    async def run(self, on_start: Callable[[], Awaitable[None]]) -> None:
+        """Watch over the data plane, once it is needed, until `stop` or cancellation.
+
+        Args:
+            on_start: called whenever a data plane was started here.
+        """
+        await self._needed.wait()
         failures = 0
-        while not self._stopping and self._control is not None:
-            since = time.monotonic()
-            await self._control.lost.wait()
-            self._up.clear()
-            if self._stopping:
-                return
-            if time.monotonic() - since > _STEADY_S:
-                failures = 0
-            log.error("data plane is gone: pid=%s", self.hello.get("pid"))
-            # What DPDK keeps there it removes itself, but not when it is killed.
-            leftover = self._settings.state / "dpdk" / f"p4kube-{self.hello.get('pid')}"
-            shutil.rmtree(leftover, ignore_errors=True)
-            while True:
-                await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
-                failures += 1
-                try:
-                    self._adopt(await self._attach_or_spawn())
-                except errors.MachineError as e:
-                    self.failure = str(e)
-                    log.error("data plane did not start again: %s", e)
-                    continue
-                break
-            self.restarts += 1
-            await on_restart()
+        while not self._stopping:
+            if self._control is not None:
+                since = time.monotonic()
+                await self._control.lost.wait()
+                self._up.clear()
+                if self._stopping:
+                    return
+                if time.monotonic() - since > _STEADY_S:
+                    failures = 0
+                self._clean_up()
+            failures = await self._start_again(failures)
+            await on_start()
 
     async def control(self, timeout_s: float = 5.0) -> Control:
-        """The present connection.
+        """The present connection; starts the data plane if it was not needed before.
 
         Raises:
-            DataplaneLost: there is none within the timeout.
+            DataplaneLost: there is none within the timeout, or the data plane does not start.
         """
+        if self._stopping:
+            raise DataplaneLost("the agent is stopping")
+        if not self._needed.is_set():
+            try:
+                await self.start()
+            except errors.MachineError as e:
+                self.failure = str(e)
+                raise self._not_running() from e
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
@@ -97,7 +115,7 @@ class Keeper:
                         return self._control
                     await asyncio.sleep(_POLL_S)  # `run` is about to notice
         except TimeoutError as e:
-            raise DataplaneLost(f"the data plane is not running: {self.failure}") from e
+            raise self._not_running() from e
 
     async def stop(self) -> None:
         """End the data plane, and wait until it is gone."""
@@ -111,7 +129,7 @@ class Keeper:
             self._control.close()
         if pid is not None:
             await self._end(pid)
-        self._settings.dataplane_pid_file.unlink(missing_ok=True)
+        self._dataplane.pid_file.unlink(missing_ok=True)
 
     def leave(self) -> None:
         """Close the connection; the data plane goes on."""
@@ -120,15 +138,47 @@ class Keeper:
             self._control.close()
 
     @property
+    def needed(self) -> bool:
+        return self._needed.is_set()
+
+    @property
     def running(self) -> bool:
         return self._up.is_set()
 
+    def _not_running(self) -> DataplaneLost:
+        return DataplaneLost(
+            f"the data plane of target {self.target} is not running: {self.failure}"
+        )
+
     # --- how it comes to be
 
-    def _adopt(self, connection: Control) -> None:
-        self._control = connection
-        self.epoch += 1
-        self._up.set()
+    async def _have(self) -> None:
+        async with self._starting:
+            if self._control is None or self._control.lost.is_set():
+                self._control = await self._attach_or_spawn()
+                self.epoch += 1
+                self._up.set()
+
+    async def _start_again(self, failures: int) -> int:
+        """Try until there is a data plane; give the number of failures so far."""
+        while True:
+            await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+            failures += 1
+            try:
+                await self._have()
+            except errors.MachineError as e:
+                self.failure = str(e)
+                log.error("data plane did not start: target=%s: %s", self.target, e)
+                continue
+            self.restarts += self.epoch > 1
+            return failures
+
+    def _clean_up(self) -> None:
+        pid = self.hello.get("pid")
+        log.error("data plane is gone: target=%s pid=%s", self.target, pid)
+        scratch = self._dataplane.scratch(pid) if pid is not None else None
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     async def _attach_or_spawn(self) -> Control:
         pid = self._pid_in_file()
@@ -136,7 +186,7 @@ class Keeper:
             found = await self._attach(pid)
             if found is not None:
                 self.took_over = self.epoch == 0
-                log.info("took over a running data plane: pid=%d", pid)
+                log.info("took over a running data plane: target=%s pid=%d", self.target, pid)
                 return found
             log.warning("ending a data plane that does not serve: pid=%d", pid)
             await self._end(pid)
@@ -158,7 +208,7 @@ class Keeper:
 
     async def _greet(self) -> Control | None:
         try:
-            connection = await control.connect(self._settings.dataplane_socket)
+            connection = await control.connect(self._dataplane.socket)
         except OSError:
             return None
         try:
@@ -171,13 +221,12 @@ class Keeper:
         return connection
 
     async def _spawn(self) -> Control:
-        state = self._settings
-        command = [*state.dataplane, "--socket", str(state.dataplane_socket)]
-        state.dataplane_socket.unlink(missing_ok=True)
+        wanted = self._dataplane
+        wanted.socket.unlink(missing_ok=True)
         try:
-            with state.dataplane_log.open("ab") as output:
+            with wanted.log.open("ab") as output:
                 process = subprocess.Popen(
-                    command,
+                    wanted.command,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -186,25 +235,24 @@ class Keeper:
                 )
         except OSError as e:
             hint = ": build it with `make build`" if isinstance(e, FileNotFoundError) else ""
-            raise errors.MachineError(f"cannot run {command[0]}: {e.strerror}{hint}") from e
+            raise errors.MachineError(f"cannot run {wanted.command[0]}: {e.strerror}{hint}") from e
         self._process = process
-        state.dataplane_pid_file.write_text(f"{process.pid}\n")
+        wanted.pid_file.write_text(f"{process.pid}\n")
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and process.poll() is None:
             connection = await self._greet()
             if connection is not None:
-                log.info("started a data plane: pid=%d", process.pid)
+                log.info("started a data plane: target=%s pid=%d", self.target, process.pid)
                 return connection
             await asyncio.sleep(_POLL_S)
         if process.poll() is None:
             await self._end(process.pid)
-            what = f"it did not serve within {START_TIMEOUT_S:.0f} s"
+            what = f"did not serve within {START_TIMEOUT_S:.0f} s"
         else:
-            what = f"it ended with status {process.returncode}"
-        state.dataplane_pid_file.unlink(missing_ok=True)
+            what = f"ended with status {process.returncode}"
+        wanted.pid_file.unlink(missing_ok=True)
         raise errors.MachineError(
-            f"the data plane did not start: {what}; {state.dataplane_log} ends with: "
-            f"{_last_line(state.dataplane_log)}"
+            f"it did not start: {what}; {wanted.log} ends with: {_last_line(wanted.log)}"
         )
 
     async def _end(self, pid: int) -> None:
@@ -223,7 +271,7 @@ class Keeper:
     def _pid_in_file(self) -> int | None:
         """The data plane of this state directory, if the process of that number still is one."""
         try:
-            pid = int(self._settings.dataplane_pid_file.read_text())
+            pid = int(self._dataplane.pid_file.read_text())
         except (OSError, ValueError):
             return None
         if not self._is_there(pid):
@@ -232,7 +280,7 @@ class Keeper:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return None
-        return pid if str(self._settings.dataplane_socket).encode() in words else None
+        return pid if str(self._dataplane.socket).encode() in words else None
 
 
 def _is_alive(pid: int) -> bool:

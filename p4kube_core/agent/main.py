@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -51,7 +52,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--cert", type=Path, metavar="FILE")
     made.add_argument("--key", type=Path, metavar="FILE")
     made.add_argument("--client-ca", type=Path, metavar="FILE")
-    made.add_argument("--dataplane", action="append", metavar="WORD")
+    for target in settings.TARGETS:
+        made.add_argument(f"--{target}", action="append", metavar="WORD")
     made.add_argument("--verbose", action="store_true")
     return made
 
@@ -66,14 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             certificate=given.cert,
             key=given.key,
             client_ca=given.client_ca,
-            dataplane=tuple(given.dataplane or Settings().dataplane),
+            dpdk=tuple(given.dpdk or Settings().dpdk),
+            ebpf=tuple(given.ebpf or Settings().ebpf),
             verbose=given.verbose,
         )
     )
 
 
 def run(wanted: Settings) -> int:
-    """Serve until SIGTERM, SIGINT or the Stop call; the data plane goes on.
+    """Serve until SIGTERM, SIGINT or the Stop call; the data planes go on.
 
     Returns:
         Exit status: 0 stopped, 2 settings that cannot be, 3 the machine does not allow it.
@@ -100,18 +103,18 @@ def run(wanted: Settings) -> int:
 
 async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None] | None) -> None:
     stopping = asyncio.Event()
-    with_dataplane = served = False
+    with_dataplanes = served = False
 
-    def stop(dataplane: bool = False) -> None:
-        nonlocal with_dataplane
-        with_dataplane = with_dataplane or dataplane
+    def stop(dataplanes: bool = False) -> None:
+        nonlocal with_dataplanes
+        with_dataplanes = with_dataplanes or dataplanes
         stopping.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    keeper = Keeper(wanted)
-    node = Node(wanted, keeper)
+    keepers = {target: Keeper(wanted.dataplane(target)) for target in settings.TARGETS}
+    node = Node(wanted, keepers)
     streams = Streams(node)
     servers: list[grpc.aio.Server] = []
     try:
@@ -120,26 +123,30 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
         if tcp is not None:
             servers.append(_tcp_server(*tcp, p4))
         servers.append(_unix_server(wanted, (p4, service.handler(node, streams, stop))))
-        await keeper.start()
         node.recover()
-        await node.bring_up()
-        watch = asyncio.create_task(keeper.run(node.bring_up))
+        await node.start()
+        watches = [
+            asyncio.create_task(keeper.run(partial(node.bring_up, target)))
+            for target, keeper in keepers.items()
+        ]
         for server in servers:
             await server.start()
         served = True
         log.info("serving: state=%s listen=%s", wanted.state, wanted.listen)
         stopped = asyncio.create_task(stopping.wait())
-        await asyncio.wait((stopped, watch), return_when=asyncio.FIRST_COMPLETED)
-        if not stopped.done():
-            watch.result()  # raises: without its keeper the agent is of no use
-        watch.cancel()
+        await asyncio.wait((stopped, *watches), return_when=asyncio.FIRST_COMPLETED)
+        for watch in watches:
+            if watch.done():
+                watch.result()  # raises: without its keepers the agent is of no use
+            watch.cancel()
     finally:
         await asyncio.gather(*(server.stop(_GRACE_S) for server in servers))
-        # Who fails to serve leaves no data plane behind that was not there before.
-        if with_dataplane or not (served or keeper.took_over):
-            await keeper.stop()
-        else:
-            keeper.leave()
+        for keeper in keepers.values():
+            # Who fails to serve leaves no data plane behind that was not there before.
+            if with_dataplanes or not (served or keeper.took_over):
+                await keeper.stop()
+            else:
+                keeper.leave()
         wanted.socket.unlink(missing_ok=True)
 
 

@@ -1,20 +1,27 @@
-"""All that one agent holds: its devices, by id, and the keeper of the data plane."""
+"""All that one agent holds: its devices, by id, and the keepers of the data planes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final, final
 
+from p4kube_core import errors
 from p4kube_core.agent import converge, record
 from p4kube_core.agent.control import DataplaneLost, DataplaneRefused
 from p4kube_core.agent.device import PROBE_ID, Device
 from p4kube_core.agent.journal import Journal
 from p4kube_core.agent.keeper import Keeper
 from p4kube_core.agent.record import DeviceRecord, PortWish
-from p4kube_core.agent.refusal import INVALID_ARGUMENT, NOT_FOUND, Refusal, listed
+from p4kube_core.agent.refusal import (
+    FAILED_PRECONDITION,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    Refusal,
+    listed,
+)
 from p4kube_core.agent.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -25,8 +32,8 @@ _SUFFIX: Final = ".journal"
 
 @final
 class Node:
-    def __init__(self, settings: Settings, keeper: Keeper) -> None:
-        self.keeper = keeper
+    def __init__(self, settings: Settings, keepers: Mapping[str, Keeper]) -> None:
+        self.keepers = keepers  # by target
         self.devices: dict[int, Device] = {}
         self._settings = settings
         self._changes = asyncio.Lock()  # held while devices come and go
@@ -44,7 +51,7 @@ class Node:
         return found
 
     def recover(self) -> None:
-        """Read the devices from their journals. Election ids start anew with the data plane."""
+        """Read the devices from their journals."""
         self._settings.journal.mkdir(mode=0o700, exist_ok=True)
         for path in sorted(self._settings.journal.glob(f"*{_SUFFIX}")):
             journal = Journal(path)
@@ -60,23 +67,48 @@ class Node:
                 journal.remove()
                 continue
             journal.recovered = []
-            if not self.keeper.took_over and held.elections:
-                held.elections.clear()
-                journal.rewrite(record.snapshot(held))
             self.devices[held.device_id] = self._device(held, journal)
 
-    async def bring_up(self) -> None:
-        """Bring the data plane to what the devices say, each by itself; take strangers off.
+    async def start(self) -> None:
+        """Have every data plane that a device or an earlier agent needs; bring the devices up.
+
+        One that does not start is tried again, and again; devices wait for it.
+        """
+        await asyncio.gather(*map(self._start, self.keepers))
+
+    async def _start(self, target: str) -> None:
+        keeper = self.keepers[target]
+        devices = self._on(target)
+        if not devices and not keeper.left_behind:
+            return
+        try:
+            await keeper.start()
+        except errors.MachineError as e:
+            log.error("data plane is not running: target=%s: %s", target, e)
+            keeper.insist()
+            return
+        if not keeper.took_over:
+            # Election ids start anew with the data plane.
+            for device in devices:
+                device.forget_elections()
+        await self.bring_up(target)
+
+    async def bring_up(self, target: str) -> None:
+        """Bring a data plane to what its devices say, each by itself; take strangers off.
 
         A stranger is what an agent that was killed had put on the data plane, but not in a journal.
         """
+        devices = self._on(target)
+        known = {device.record.device_id for device in devices}
         try:
-            await converge.remove_strangers(await self.keeper.control(), set(self.devices))
+            await converge.remove_strangers(await self.keepers[target].control(), known)
         except (DataplaneLost, DataplaneRefused) as e:
-            log.warning("strangers may be left on the data plane: %s", e)
-        await asyncio.gather(*(device.bring_up() for device in self.devices.values()))
+            log.warning("strangers may be left on the data plane: target=%s: %s", target, e)
+        await asyncio.gather(*(device.bring_up() for device in devices))
 
-    async def put(self, device_id: int, name: str, ports: tuple[PortWish, ...]) -> None:
+    async def put(
+        self, device_id: int, name: str, target: str, ports: tuple[PortWish, ...]
+    ) -> None:
         """Have a device with exactly these ports.
 
         Raises:
@@ -93,10 +125,17 @@ class Node:
         async with self._changes:
             device = self.devices.get(device_id)
             if device is not None:
+                held = device.record.target
+                if held != target:
+                    raise Refusal(
+                        FAILED_PRECONDITION,
+                        f"device {device_id} is on target {held}: want it removed before it is "
+                        f"put on target {target}",
+                    )
                 await device.put(name, ports)
                 return
             path = self._settings.journal / f"{device_id}{_SUFFIX}"
-            device = self._device(DeviceRecord(device_id, name), Journal(path))
+            device = self._device(DeviceRecord(device_id, name, target), Journal(path))
             try:
                 await device.put(name, ports)
             except BaseException:
@@ -104,7 +143,7 @@ class Node:
                     await device.remove()
                 raise
             self.devices[device_id] = device
-            log.info("added a device: device=%d name=%s ports=%d", device_id, name, len(ports))
+            log.info("added a device: device=%d name=%s target=%s", device_id, name, target)
 
     async def remove(self, device_id: int) -> Device | None:
         """Take a device away; None where there is none."""
@@ -118,5 +157,7 @@ class Node:
             return device
 
     def _device(self, held: DeviceRecord, journal: Journal) -> Device:
-        objects: Path = self._settings.objects
-        return Device(held, journal, self.keeper, objects)
+        return Device(held, journal, self.keepers[held.target], self._settings.objects)
+
+    def _on(self, target: str) -> list[Device]:
+        return [d for d in self.devices.values() if d.record.target == target]

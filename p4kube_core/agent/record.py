@@ -24,7 +24,7 @@ class Slot(IntEnum):
 
 
 class _Kind(IntEnum):
-    DEVICE = 1  # JSON: id, name, ports
+    DEVICE = 1  # JSON: id, name, target, ports
     PIPELINE = 2  # u8 slot, serialised ForwardingPipelineConfig; the slot starts anew
     COMMIT = 3  # the saved slot becomes the committed one
     STATES = 4  # entries and defaults as they are now
@@ -51,6 +51,7 @@ class DeviceRecord:
 
     device_id: int
     name: str
+    target: str
     ports: tuple[PortWish, ...] = ()
     committed: Store | None = None
     saved: Store | None = None
@@ -70,10 +71,11 @@ class DeviceRecord:
 
 
 def device_item(record: DeviceRecord) -> bytes:
-    """The device itself: id, name and ports."""
+    """The device itself: id, name, target and ports."""
     wish = {
         "device_id": record.device_id,
         "name": record.name,
+        "target": record.target,
         "ports": [port.to_json() for port in record.ports],
     }
     return _item(_Kind.DEVICE, json.dumps(wish).encode())
@@ -153,7 +155,7 @@ def replay(bodies: Iterable[bytes]) -> DeviceRecord | None:
         for kind, content in _items(body):
             if kind == _Kind.DEVICE:
                 wish = json.loads(content)
-                record = record or DeviceRecord(wish["device_id"], wish["name"])
+                record = record or DeviceRecord(wish["device_id"], wish["name"], wish["target"])
                 record.name = wish["name"]
                 record.ports = tuple(port_wish(port) for port in wish["ports"])
             elif record is None:

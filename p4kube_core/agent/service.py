@@ -12,11 +12,13 @@ import grpc
 import grpc.aio
 
 from p4kube_core.agent import converge
-from p4kube_core.agent.control import Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent.control import DataplaneLost, DataplaneRefused
 from p4kube_core.agent.device import Device
+from p4kube_core.agent.keeper import Keeper
 from p4kube_core.agent.node import Node
 from p4kube_core.agent.record import PortWish
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, Refusal, listed
+from p4kube_core.agent.settings import TARGETS
 from p4kube_core.agent.streams import Streams
 
 SERVICE: Final = "p4kube.agent.v1.Agent"
@@ -30,6 +32,7 @@ _OPTIONS: Final[Mapping[str, Mapping[str, type]]] = {
     "ring": {},
     "ethdev": {"devargs": str},
     "tc": {"interface": str, "hook": str},  # target ebpf
+    "patch": {"peer": str},
 }
 _DEFAULTS: Final[Mapping[str, Any]] = {"server": True}
 _GRPC_CODES: Final = {status.value[0]: status for status in grpc.StatusCode}
@@ -49,10 +52,13 @@ class AgentService:
         name = _wanted(request, "name", str, "the request")
         if not 0 < len(name.encode()) <= MAX_NAME_BYTES:
             raise Refusal(INVALID_ARGUMENT, f"want a name of 1 to {MAX_NAME_BYTES} bytes")
+        target = request.get("target", "dpdk")
+        if target not in TARGETS:
+            raise Refusal(INVALID_ARGUMENT, f"want target {' or '.join(TARGETS)}, got {target!r}")
         ports = request.get("ports", [])
         if not isinstance(ports, list):
             raise Refusal(INVALID_ARGUMENT, f"want a list of ports, got {ports!r:.60}")
-        await self._node.put(device_id, name, tuple(_port(port) for port in ports))
+        await self._node.put(device_id, name, target, tuple(_port(port) for port in ports))
         return {}
 
     async def remove_device(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,21 +68,14 @@ class AgentService:
         return {}
 
     async def get_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        keeper = self._node.keeper
-        observed = await _observe(keeper.running, self._node)
-        hello = keeper.hello
-        pid = hello.get("pid")
+        keepers = self._node.keepers
+        observed = {target: await _observe(keeper) for target, keeper in keepers.items()}
         return {
             "agent": {"version": VERSION, "pid": os.getpid(), "memory_bytes": _memory(os.getpid())},
-            "dataplane": {
-                **hello,
-                "running": keeper.running,
-                "restarts": keeper.restarts,
-                "memory_bytes": _memory(pid) if pid else 0,
-                "problem": None if keeper.running else keeper.failure,
-            },
+            "dataplanes": {target: _dataplane(keeper) for target, keeper in keepers.items()},
             "devices": [
-                _device(device, observed) for _, device in sorted(self._node.devices.items())
+                _device(device, observed[device.record.target])
+                for _, device in sorted(self._node.devices.items())
             ],
         }
 
@@ -88,7 +87,7 @@ class AgentService:
 def handler(
     node: Node, streams: Streams, stop: Callable[[bool], None]
 ) -> grpc.GenericRpcHandler[Any, Any]:
-    """The service, for a gRPC server. `stop` is called with True to stop the data plane too."""
+    """The service, for a gRPC server. `stop` is called with True to stop the data planes too."""
     service = AgentService(node, streams, stop)
     methods = {
         "PutDevice": service.put_device,
@@ -147,14 +146,25 @@ def _port(port: Any) -> PortWish:
     return PortWish(number, kind, options)
 
 
-async def _observe(running: bool, node: Node) -> converge.Observed:
-    if running:
+async def _observe(keeper: Keeper) -> converge.Observed:
+    if keeper.running:
         try:
-            control: Control = await node.keeper.control(0.5)
-            return await converge.observe(control)
+            return await converge.observe(await keeper.control(0.5))
         except (DataplaneLost, DataplaneRefused):
             pass
     return converge.Observed({}, {})
+
+
+def _dataplane(keeper: Keeper) -> dict[str, Any]:
+    pid = keeper.hello.get("pid")
+    return {
+        **keeper.hello,
+        "running": keeper.running,
+        "needed": keeper.needed,
+        "restarts": keeper.restarts,
+        "memory_bytes": _memory(pid) if pid else 0,
+        "problem": keeper.failure if keeper.needed and not keeper.running else None,
+    }
 
 
 def _device(device: Device, observed: converge.Observed) -> dict[str, Any]:
@@ -164,6 +174,7 @@ def _device(device: Device, observed: converge.Observed) -> dict[str, Any]:
     status: dict[str, Any] = {
         "device_id": held.device_id,
         "name": held.name,
+        "target": held.target,
         "program": store.pipeline.manifest.name if store else None,
         "digest": store.pipeline.manifest.digest if store else None,
         "committed": held.committed is not None and held.saved is None,

@@ -7,22 +7,51 @@ from pathlib import Path
 from typing import Final, final
 
 DEFAULT_STATE: Final = Path("/run/p4kube")
-DEFAULT_DATAPLANE: Final = (
-    Path(__file__).parent.parent / "dataplane/dpdk/build/release/p4kube-dataplane"
-)
-
-DEFAULT_EBPF: Final = Path(__file__).parent.parent / "dataplane/ebpf/build/release/p4kube-bpf"
+TARGETS: Final = ("dpdk", "ebpf")
+_PROGRAMS: Final = Path(__file__).parent.parent / "dataplane"
+DEFAULT_DPDK: Final = _PROGRAMS / "dpdk/build/release/p4kube-dataplane"
+DEFAULT_EBPF: Final = _PROGRAMS / "ebpf/build/release/p4kube-bpf"
 
 
 def program_of(target: str) -> Path:
     """The data plane of a target."""
-    return DEFAULT_EBPF if target == "ebpf" else DEFAULT_DATAPLANE
+    return DEFAULT_EBPF if target == "ebpf" else DEFAULT_DPDK
 
 
-def dataplane_of(target: str, state: Path) -> tuple[str, ...]:
-    """How the data plane of a target is started for a state directory, for `Settings.dataplane`."""
-    program = str(program_of(target))
-    return (program, "--bpffs", str(state / "bpf")) if target == "ebpf" else (program,)
+@final
+@dataclass(frozen=True, slots=True)
+class Dataplane:
+    """How the data plane of one target is started, and where its files lie."""
+
+    target: str
+    program: tuple[str, ...]  # and its first arguments
+    state: Path
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        pins = ("--bpffs", str(self.state / "bpf")) if self.target == "ebpf" else ()
+        return (*self.program, *pins, "--socket", str(self.socket))
+
+    @property
+    def socket(self) -> Path:
+        return self.state / f"{self.target}.sock"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.state / f"{self.target}.pid"
+
+    @property
+    def log(self) -> Path:
+        return self.state / f"{self.target}.log"
+
+    @property
+    def remains(self) -> Path | None:
+        """A directory that is there while what a process made outlives it: the kernel's part."""
+        return self.state / "bpf.kept" if self.target == "ebpf" else None
+
+    def scratch(self, pid: int) -> Path | None:
+        """A directory that a process which is killed leaves behind for nobody."""
+        return self.state / "dpdk" / f"p4kube-{pid}" if self.target == "dpdk" else None
 
 
 @final
@@ -38,29 +67,22 @@ class Settings:
     """PEM; with `key` and `client_ca`, P4Runtime over TCP demands certificates of both sides."""
     key: Path | None = None
     client_ca: Path | None = None
-    dataplane: tuple[str, ...] = (str(DEFAULT_DATAPLANE),)
-    """The data plane's program and first arguments; `--socket PATH` is appended."""
+    dpdk: tuple[str, ...] = (str(DEFAULT_DPDK),)
+    """The data plane of target dpdk: program and first arguments."""
+    ebpf: tuple[str, ...] = (str(DEFAULT_EBPF),)
+    """The data plane of target ebpf: program and first arguments."""
     verbose: bool = False
+
+    def dataplane(self, target: str) -> Dataplane:
+        return Dataplane(target, self.ebpf if target == "ebpf" else self.dpdk, self.state)
 
     @property
     def socket(self) -> Path:
         return self.state / "agent.sock"
 
     @property
-    def dataplane_socket(self) -> Path:
-        return self.state / "dataplane.sock"
-
-    @property
     def pid_file(self) -> Path:
         return self.state / "agent.pid"
-
-    @property
-    def dataplane_pid_file(self) -> Path:
-        return self.state / "dataplane.pid"
-
-    @property
-    def dataplane_log(self) -> Path:
-        return self.state / "dataplane.log"
 
     @property
     def journal(self) -> Path:

@@ -15,7 +15,8 @@ def run(options: argparse.Namespace) -> int:
         certificate=options.cert,
         key=options.key,
         client_ca=options.client_ca,
-        dataplane=tuple(options.dataplane) or (str(settings.DEFAULT_DATAPLANE),),
+        dpdk=tuple(options.dpdk) or settings.Settings().dpdk,
+        ebpf=tuple(options.ebpf) or settings.Settings().ebpf,
         verbose=options.verbose,
     )
     return agent.run(wanted)

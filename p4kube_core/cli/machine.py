@@ -9,12 +9,13 @@ from p4kube_core import errors
 from p4kube_core.agent import settings
 
 
-def require_dataplane(path: Path = settings.DEFAULT_DATAPLANE) -> None:
-    """See that a data plane can run here.
+def require_dataplane(target: str = "dpdk") -> None:
+    """See that the data plane of a target can run here.
 
     Raises:
         errors.MachineError: not root, or the data plane has not been built.
     """
+    path = settings.program_of(target)
     if os.geteuid() != 0:
         raise errors.MachineError(
             f"want root to run the data plane, running as user {os.geteuid()}: try sudo"
@@ -24,18 +25,21 @@ def require_dataplane(path: Path = settings.DEFAULT_DATAPLANE) -> None:
 
 
 def require_same_network(state: Path) -> None:
-    """See that a data plane that runs already is where we are: it sees the same interfaces.
+    """See that an agent that runs already is where we are: it sees the same interfaces.
 
     Raises:
-        errors.MachineError: it runs in another network namespace.
+        errors.MachineError: it, or a data plane of it, runs in another network namespace.
     """
-    try:
-        pid = (state / "dataplane.pid").read_text(encoding="ascii").strip()
-        theirs = Path(f"/proc/{pid}/ns/net").readlink()
-    except OSError:
-        return  # none runs
-    if theirs != Path("/proc/self/ns/net").readlink():
-        raise errors.MachineError(
-            f"the data plane of {state} runs in another network namespace (process {pid}); "
-            "use another --state for this one"
-        )
+    held = settings.Settings(state=state)
+    dataplanes = (held.dataplane(target).pid_file for target in settings.TARGETS)
+    for pid_file in (held.pid_file, *dataplanes):
+        try:
+            pid = pid_file.read_text(encoding="ascii").strip()
+            theirs = Path(f"/proc/{pid}/ns/net").readlink()
+        except OSError:
+            continue  # it does not run
+        if theirs != Path("/proc/self/ns/net").readlink():
+            raise errors.MachineError(
+                f"{pid_file.stem} of {state} runs in another network namespace (process {pid}); "
+                "use another --state for this one"
+            )

@@ -205,9 +205,9 @@ def _add_play(commands: Commands[argparse.ArgumentParser]) -> None:
         "--dry-run", action="store_true", help="check everything and say what would be done"
     )
     command.add_argument(
-        "--target", choices=("dpdk", "ebpf"), default="dpdk",
-        help="where packets are moved: in a process of ours (default), or in the kernel; "
-        "one for all that is played on a --state",
+        "--target", choices=("dpdk", "ebpf"),
+        help="where packets are moved: in a process of ours, or in the kernel (default: what each "
+        "function's spec.target says, else dpdk)",
     )  # fmt: skip
     _add_state(command)
 
@@ -232,10 +232,12 @@ def _add_agent(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--client-ca", metavar="PEM", type=Path, help="who signs the clients' certificates"
     )
-    command.add_argument(
-        "--dataplane", metavar="WORD", action="append", default=[],
-        help="data plane program and its first arguments (default: what `make build` made)",
-    )  # fmt: skip
+    for target in ("dpdk", "ebpf"):
+        command.add_argument(
+            f"--{target}", metavar="WORD", action="append", default=[],
+            help=f"data plane of target {target}, program and its first arguments (default: what "
+            "`make build` made)",
+        )  # fmt: skip
     command.add_argument("--verbose", action="store_true", help="log what decisions were made of")
 
 

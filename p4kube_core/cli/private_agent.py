@@ -1,4 +1,4 @@
-"""An agent with its data plane for one command alone, in a directory that goes with it."""
+"""An agent with its data planes for one command alone, in a directory that goes with it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SETTLED_S: Final = 0.2  # nothing seen for so long: nothing there
 
 
 @contextmanager
-def private_agent(target: str = "dpdk") -> Iterator[settings.Settings]:
-    """Run one; whatever happens inside, both processes and the directory are gone afterwards."""
+def private_agent() -> Iterator[settings.Settings]:
+    """Run one; whatever happens inside, its processes and the directory are gone afterwards."""
     state = Path(tempfile.mkdtemp(prefix="p4kube-"))
-    wanted = settings.Settings(state=state, dataplane=settings.dataplane_of(target, state))
+    wanted = settings.Settings(state=state)
     try:
         client.spawn(wanted)
         yield wanted
@@ -72,7 +72,7 @@ def alone(state: Path) -> Iterator[None]:
 
 
 def stop(state: Path) -> None:
-    """Stop the agent and the data plane of a state directory: asked first, killed in the end."""
+    """Stop the agent and the data planes of a state directory: asked first, killed in the end."""
     with suppress(errors.P4KubeError), client.AgentClient(state, timeout_s=STOP_TIMEOUT_S) as agent:
         agent.stop(dataplane=True)
     # By what they run on, not by pid files: one that was interrupted while starting has none yet.
@@ -113,7 +113,7 @@ def _is_lost(pid: int) -> bool:
 
 
 def processes(state: Path) -> list[int]:
-    """The agent and the data plane of a state directory, by their command lines."""
+    """The agent and the data planes of a state directory, by their command lines."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     state: Path = options.state
     if not client.running(state):
         if options.json:
-            print(json.dumps({"agent": None, "dataplane": None, "devices": []}))
+            print(json.dumps({"agent": None, "dataplanes": {}, "devices": []}))
         elif private_agent.left_behind(state):
             print(f"the agent of {state} has ended; `p4kube play` starts it again for what plays")
         else:
@@ -132,19 +132,11 @@ def _action(entry: values.TableEntry) -> str:
 
 
 def _text(status: Mapping[str, Any]) -> Iterator[str]:
-    agent, dataplane = status["agent"], status["dataplane"]
-    yield (f"agent       {agent['version']}, process {agent['pid']}, {_megabytes(agent)} of memory")
-    if dataplane.get("running"):
-        workers = dataplane.get("workers", 1)
-        workers = workers if isinstance(workers, int) else len(workers)
-        pages = "with hugepages" if dataplane.get("hugepages") else "without hugepages"
-        yield (
-            f"data plane  {dataplane['version']}, process {dataplane['pid']}, "
-            f"{_megabytes(dataplane)} of memory, {workers} worker{'s' * (workers != 1)}, {pages}, "
-            f"restarted {dataplane.get('restarts', 0)} times"
-        )
-    else:
-        yield "data plane  not running"
+    agent = status["agent"]
+    yield f"agent  {agent['version']}, process {agent['pid']}, {_megabytes(agent)} of memory"
+    for target, dataplane in status["dataplanes"].items():
+        if dataplane["needed"]:
+            yield f"{target}   {_dataplane(dataplane)}"
     for device in status["devices"]:
         yield ""
         yield from _device(device)
@@ -152,9 +144,30 @@ def _text(status: Mapping[str, Any]) -> Iterator[str]:
         yield "no functions"
 
 
+def _dataplane(dataplane: Mapping[str, Any]) -> str:
+    if not dataplane["running"]:
+        return f"not running: {dataplane['problem']}"
+    said = [
+        dataplane["version"],
+        f"process {dataplane['pid']}",
+        f"{_megabytes(dataplane)} of memory",
+    ]
+    workers = dataplane.get("workers", 0)
+    workers = workers if isinstance(workers, int) else len(workers)
+    if workers:  # else the kernel does the work
+        said.append(f"{workers} worker{'s' * (workers != 1)}")
+        said.append("with hugepages" if dataplane.get("hugepages") else "without hugepages")
+    if dataplane["restarts"]:
+        said.append(f"restarted {dataplane['restarts']} times")
+    return ", ".join(said)
+
+
 def _device(device: Mapping[str, Any]) -> Iterator[str]:
     program = device.get("program") or "none"
-    yield f"device {device['device_id']}: {device['name']} (program {program})"
+    yield (
+        f"device {device['device_id']}: {device['name']} "
+        f"(program {program}, target {device['target']})"
+    )
     rows = [["PORT", "KIND", "AT", "LINK", "RX PACKETS", "RX BYTES", "TX PACKETS", "TX BYTES"]]
     for port in device.get("ports", []):
         at = port.get("interface") or port.get("socket") or port.get("devargs") or "-"

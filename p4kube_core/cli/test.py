@@ -13,17 +13,16 @@ from p4kube_core import errors
 from p4kube_core.agent import client, settings
 from p4kube_core.cli import compilation, machine, private_agent, progress
 from p4kube_core.cli.stf import check, parser, runner, script
-from p4kube_core.cli.stf.injector import Injector
 
 
 def run(options: argparse.Namespace) -> int:
     scripts = read_scripts(options.program, options.scripts)
-    machine.require_dataplane(settings.program_of(options.target))
+    machine.require_dataplane(options.target)
     artifact = compilation.compile_program(options).artifact
     program = runner.Program.of(artifact)
     with contextlib.ExitStack() as stack:
         with progress.step("starting the data plane"):
-            private = stack.enter_context(private_agent.private_agent(options.target))
+            private = stack.enter_context(private_agent.private_agent())
         passed, failed = _run_all(program, scripts, private.state, options)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
@@ -76,8 +75,9 @@ def read_scripts(program: Path, given: Sequence[Path]) -> list[script.Script]:
 def _run_one(
     program: runner.Program, one: script.Script, state: Path, device: int
 ) -> list[check.Verdict]:
-    with client.AgentClient(state) as agent, Injector(state / "dataplane.sock") as injector:
-        return runner.run(program, one, agent, injector, device)
+    dataplane = settings.Settings(state=state).dataplane(program.target)
+    with client.AgentClient(state) as agent:
+        return runner.run(program, one, agent, dataplane.socket, device)
 
 
 def report(one: script.Script, verdicts: Sequence[check.Verdict], verbose: bool) -> None:

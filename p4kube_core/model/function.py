@@ -52,4 +52,5 @@ class NetworkFunction:
     program: Path
     state: State
     ports: tuple[Port, ...]
+    target: str | None  # dpdk or ebpf, where the author says so
     place: str  # file and name, for messages

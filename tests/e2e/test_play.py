@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from p4kube_core.cli.demo import traffic
-from tests.e2e.playing import ECHO, INSIDE, PING, Site
+from p4kube_core.cli.demo import hosts, traffic
+from tests.e2e.playing import ECHO, INSIDE, PING, Site, eventually
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
 
@@ -126,12 +128,44 @@ def test_a_vhost_user_socket_waits_for_its_vm(site: Site) -> None:
     assert not socket.exists()
 
 
+def test_one_agent_plays_on_both_targets(site: Site) -> None:
+    """What the one target moves leaves at a port of the other one."""
+    hosts.wire(site.middle, "here", site.middle, "there")
+    through = PORTFWD.replace("inside}", "here}") + "---\n" + PORTFWD.replace("outside}", "there}")
+    text = through.replace("name: e2e", "name: first", 1).replace("name: e2e", "name: second")
+    site.manifest.write_text(
+        text.replace("program: portfwd", "program: portfwd\n  target: ebpf", 1)
+    )
+    done = site.p4kube("play", site.manifest)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "first: playing as device 1 on target ebpf, 6 entries",
+        "second: playing as device 2 on target dpdk, 6 entries",
+    ]
+    assert traffic.ping(site.outside, INSIDE, 3).passed
+    for killed in ("agent", "ebpf", "dpdk"):
+        pid = site.pid(killed)
+        os.kill(pid, signal.SIGKILL)
+        assert eventually(lambda: pid not in site.processes)  # noqa: B023
+        assert site.p4kube("play", site.manifest).stdout == "first: unchanged\nsecond: unchanged\n"
+        assert eventually(lambda: traffic.ping(site.outside, INSIDE, 1).passed)
+    text = site.p4kube("status").stdout
+    assert "device 1: first (program portfwd, target ebpf)" in text
+    assert "device 2: second (program portfwd, target dpdk)" in text
+    done = site.p4kube("play", "--target", "dpdk", site.manifest)
+    assert done.returncode == 1
+    assert "first plays on target ebpf: want `p4kube play --down`" in done.stderr
+    site.p4kube("play", "--down")
+    assert site.processes == []
+    assert list(site.state.glob("bpf*")) == []
+
+
 def test_when_the_last_function_goes_nothing_is_left(site: Site) -> None:
     site.firewall(PING)
     assert len(site.processes) == 2
     done = site.p4kube("play", "--down", site.manifest)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "e2e: taken away\nagent and data plane stopped\n"
+    assert done.stdout == "e2e: taken away\nagent and data planes stopped\n"
     assert site.processes == []
     assert not traffic.ping(site.outside, INSIDE, 1).passed
     assert site.p4kube("play", "--down").stdout == "nothing is playing\n"

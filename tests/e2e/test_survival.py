@@ -26,7 +26,7 @@ def entries(site: Site) -> set[str]:
 def test_kill_9_of_the_agent_loses_no_packet_and_no_entry(site: Site) -> None:
     site.firewall(ECHO, PING)
     before = entries(site)
-    dataplane = site.pid("dataplane")
+    dataplane = site.pid("dpdk")
     with traffic.udp_echo(site.inside, INSIDE, 5353):
         assert traffic.udp(site.outside, INSIDE, 5353).passed
         stream = traffic.Stream(site.outside, INSIDE, 5353)
@@ -39,7 +39,7 @@ def test_kill_9_of_the_agent_loses_no_packet_and_no_entry(site: Site) -> None:
         lost = stream.stop()
     assert lost == 0
     assert entries(site) == before
-    assert site.pid("dataplane") == dataplane
+    assert site.pid("dpdk") == dataplane
 
 
 def test_kill_9_of_the_data_plane_and_it_is_back_with_its_entries(
@@ -51,9 +51,9 @@ def test_kill_9_of_the_data_plane_and_it_is_back_with_its_entries(
         assert traffic.udp(site.outside, INSIDE, 5353).passed
         stream = traffic.Stream(site.outside, INSIDE, 5353)
         time.sleep(0.3)
-        killed = site.pid("dataplane")
+        killed = site.pid("dpdk")
         os.kill(killed, signal.SIGKILL)
-        assert eventually(lambda: site.pid("dataplane") != killed)
+        assert eventually(lambda: site.pid("dpdk") != killed)
         assert eventually(lambda: traffic.ping(site.outside, INSIDE, 1).passed)
         time.sleep(0.3)
         stream.stop()
@@ -104,7 +104,7 @@ def test_a_function_whose_agent_was_killed_can_be_taken_away(site: Site) -> None
     site.firewall(PING)
     kill_agent(site)
     done = site.p4kube("play", "--down", site.manifest)
-    assert done.stdout == "e2e: taken away\nagent and data plane stopped\n"
+    assert done.stdout == "e2e: taken away\nagent and data planes stopped\n"
     assert site.processes == []
 
 

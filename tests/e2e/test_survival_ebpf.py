@@ -142,8 +142,8 @@ def kill(site: Site, names: Sequence[str]) -> None:
 
 KILLED: Final = {
     "the agent": ("agent",),
-    "the data plane": ("dataplane",),
-    "both": ("agent", "dataplane"),
+    "the data plane": ("ebpf",),
+    "both": ("agent", "ebpf"),
 }
 
 

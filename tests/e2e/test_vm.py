@@ -32,7 +32,7 @@ def test_a_guest_is_reached_as_far_as_its_firewall_lets(site: Site, tmp_path: Pa
         play(site, socket, ECHO)
         assert not traffic.ping(site.outside, INSIDE, 2).passed
         play(site, socket, PING)
-        os.kill(site.pid("dataplane"), signal.SIGKILL)
+        os.kill(site.pid("dpdk"), signal.SIGKILL)
         assert eventually(lambda: traffic.ping(site.outside, INSIDE, 1).passed)
         assert qemu.poll() is None
     assert eventually(lambda: not traffic.ping(site.outside, INSIDE, 1).passed)

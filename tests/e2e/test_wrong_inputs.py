@@ -95,10 +95,11 @@ def test_no_root(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 
 
 def test_no_data_plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.DEFAULT_DPDK.is_relative_to(ROOT / "p4kube_core")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(settings, "DEFAULT_DPDK", tmp_path / "p4kube-dataplane")
     with pytest.raises(errors.MachineError, match="run `make build`"):
-        machine.require_dataplane(tmp_path / "p4kube-dataplane")
-    assert settings.DEFAULT_DATAPLANE.is_relative_to(ROOT / "p4kube_core")
+        machine.require_dataplane("dpdk")
 
 
 @pytest.mark.needs_root

@@ -6,7 +6,6 @@ import argparse
 import shutil
 
 from p4kube_core import errors
-from p4kube_core.agent import settings
 from p4kube_core.cli import machine
 from p4kube_core.cli.demo import firewall, place
 from p4kube_core.cli.demo.telling import Telling
@@ -19,7 +18,7 @@ WHERE = {
 
 def run(options: argparse.Namespace) -> int:
     for target in WHERE:
-        machine.require_dataplane(settings.program_of(target))
+        machine.require_dataplane(target)
     for tool in ("ip", "ping"):
         if shutil.which(tool) is None:
             raise errors.MachineError(f"want the program {tool!r}, found none: run `make build`")

@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never, final
 from p4kube_core import errors, protos
 from p4kube_core.agent import client, settings
 from p4kube_core.cli import compilation, machine, private_agent, progress
-from p4kube_core.cli.play import manifest, preflight
+from p4kube_core.cli.play import manifest, preflight, target
 from p4kube_core.model import artifact as artifacts
 from p4kube_core.model import function as model
 from p4kube_core.reconciler import desire, plan
@@ -28,28 +28,30 @@ def run(options: argparse.Namespace) -> int:
     if not options.files:
         raise errors.ManifestError("want at least one FILE.yaml to play")
     functions = manifest.read(options.files)
-    wanted = [_Wanted.of(function, options.target) for function in functions]
+    wanted = [_Wanted.of(f, target.choose(f, options.target)) for f in functions]
     state: Path = options.state
-    machine.require_dataplane(settings.program_of(options.target))
+    for name in {one.target for one in wanted}:
+        machine.require_dataplane(name)
     machine.require_same_network(state)
     if options.dry_run:
-        _refuse(functions, _devices(state))
+        _refuse(wanted, _devices(state))
         for one in wanted:
-            print(f"{one.function.name}: can be played, {_count(len(one.entries), 'entry')}")
+            count = _count(len(one.entries), "entry")
+            print(f"{one.function.name}: can be played on target {one.target}, {count}")
         return 0
     with private_agent.alone(state):
-        _play_all(wanted, state, options.target)
+        _play_all(wanted, state)
     return 0
 
 
-def _play_all(wanted: Sequence[_Wanted], state: Path, target: str) -> None:
+def _play_all(wanted: Sequence[_Wanted], state: Path) -> None:
     functions = [one.function for one in wanted]
-    ours = not _revived(state, target)
+    ours = not _revived(state)
     devices = _devices(state)
-    _refuse(functions, devices)
+    _refuse(wanted, devices)
     try:
-        with progress.step("starting the agent and the data plane"):
-            client.spawn(_settings(state, target))
+        with progress.step("starting the agent"):
+            client.spawn(settings.Settings(state=state))
         if ours:
             (state / OURS).touch()
         with client.AgentClient(state) as agent:
@@ -63,10 +65,8 @@ def _play_all(wanted: Sequence[_Wanted], state: Path, target: str) -> None:
         raise
 
 
-def _refuse(
-    functions: Sequence[model.NetworkFunction], devices: Sequence[Mapping[str, Any]]
-) -> None:
-    problems = preflight.problems(functions, devices)
+def _refuse(wanted: Sequence[_Wanted], devices: Sequence[Mapping[str, Any]]) -> None:
+    problems = preflight.problems([(one.function, one.target) for one in wanted], devices)
     if problems:
         raise errors.ManifestError(problems)
 
@@ -98,6 +98,10 @@ class _Wanted:
         return cls(function, made, known, entries, sizes)
 
     @property
+    def target(self) -> str:
+        return self.artifact.manifest.target
+
+    @property
     def cookie(self) -> int:
         """Of the program's content, so that one that runs already is not loaded again."""
         return int(self.artifact.manifest.digest.removeprefix("sha256:")[:16], 16)
@@ -120,11 +124,7 @@ def _devices(state: Path) -> list[dict[str, Any]]:
         return devices
 
 
-def _settings(state: Path, target: str) -> settings.Settings:
-    return settings.Settings(state=state, dataplane=settings.dataplane_of(target, state))
-
-
-def _revived(state: Path, target: str) -> bool:
+def _revived(state: Path) -> bool:
     """Say whether an agent runs; one that died is started again, as only it knows what plays."""
     if client.running(state):
         return True
@@ -132,7 +132,7 @@ def _revived(state: Path, target: str) -> bool:
         private_agent.end_lost(state)  # else two data planes would forward between the same ports
         return False
     with progress.step("starting the agent again, which had ended"):
-        client.spawn(_settings(state, target))
+        client.spawn(settings.Settings(state=state))
     return True
 
 
@@ -175,11 +175,11 @@ def _play(
     known = any(device["name"] == name for device in devices)
     try:
         if not known:
-            agent.put_device(device_id, name)
+            agent.put_device(device_id, name, target=one.target)
         with blocking.connect(agent.address, device_id) as session:
             loaded = _load(session, one)
             updates = _program(session, one)
-        agent.put_device(device_id, name, ports)
+        agent.put_device(device_id, name, ports, one.target)
     except BaseException:
         if not known:
             with suppress(errors.P4KubeError):
@@ -188,7 +188,8 @@ def _play(
     if known:
         print(f"{name}: {'program replaced, ' if loaded else ''}{_said(updates)}")
     else:
-        print(f"{name}: playing as device {device_id}, {_count(len(one.entries), 'entry')}")
+        count = _count(len(one.entries), "entry")
+        print(f"{name}: playing as device {device_id} on target {one.target}, {count}")
     sys.stdout.flush()
 
 
@@ -267,7 +268,7 @@ def _down(options: argparse.Namespace) -> int:
     state: Path = options.state
     names = {function.name for function in manifest.read(options.files)} if options.files else None
     with private_agent.alone(state):
-        if not _revived(state, options.target):
+        if not _revived(state):
             print("nothing is playing")
         else:
             _take_away(state, names)
@@ -287,4 +288,4 @@ def _take_away(state: Path, names: Set[str] | None) -> None:
     if left == 0 and (state / OURS).exists():
         private_agent.stop(state)
         (state / OURS).unlink(missing_ok=True)
-        print("agent and data plane stopped")
+        print("agent and data planes stopped")

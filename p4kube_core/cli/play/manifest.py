@@ -102,6 +102,7 @@ _SCHEMA: Final[Mapping[str, Any]] = {
             "required": ["program", "ports"],
             "properties": {
                 "program": {"type": "string", "minLength": 1},
+                "target": {"enum": ["dpdk", "ebpf"]},
                 "parameters": {"type": "object"},
                 "tables": {"type": "object", "additionalProperties": _TABLE},
                 "ports": {"type": "array", "items": _PORT, "minItems": 1},
@@ -167,7 +168,14 @@ def _function(path: Path, content: Any, place: str) -> model.NetworkFunction:
     if problems:
         raise errors.ManifestError(problems)
     state = replace(state, entries=(*state.entries, *entries))
-    return model.NetworkFunction(content["metadata"]["name"], program, state, tuple(ports), place)
+    return model.NetworkFunction(
+        name=content["metadata"]["name"],
+        program=program,
+        state=state,
+        ports=tuple(ports),
+        target=spec.get("target"),
+        place=place,
+    )
 
 
 def _program(path: Path, spec: Mapping[str, Any], place: str) -> tuple[Path, State]:

@@ -13,14 +13,16 @@ INTERFACES: Final = Path("/sys/class/net")
 
 
 def problems(
-    functions: Sequence[model.NetworkFunction], devices: Sequence[Mapping[str, Any]]
+    wanted: Sequence[tuple[model.NetworkFunction, str]], devices: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """Everything that is in the way.
 
     Args:
+        wanted: functions with their targets.
         devices: what runs already, from the agent's status; those of the same name are ours.
     """
-    ours = {function.name for function in functions}
+    ours = {function.name for function, _ in wanted}
+    targets = {device["name"]: device["target"] for device in devices}
     held = {
         wire: device["name"]
         for device in devices
@@ -28,7 +30,13 @@ def problems(
         if (wire := _held(port)) is not None
     }
     found: list[str] = []
-    for function in functions:
+    for function, target in wanted:
+        held_on = targets.get(function.name, target)
+        if held_on != target:
+            found.append(
+                f"{function.place}: {function.name} plays on target {held_on}: want `p4kube play "
+                f"--down` before it is played on target {target}"
+            )
         for port in function.ports:
             wire = manifest.wire_name(port.wire)
             holder = held.get(wire)

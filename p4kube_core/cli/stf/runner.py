@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, assert_never, final
 
 from p4kube_core import errors, protos
@@ -24,6 +25,7 @@ class Program:
     """A compiled program, ready for any number of devices."""
 
     name: str
+    target: str
     config: bytes
     info: bytes
     schema: schema.Schema
@@ -36,6 +38,7 @@ class Program:
         tables = {t.preamble.id: t.preamble.name for t in info.tables}
         return cls(
             artifact.manifest.name,
+            artifact.manifest.target,
             pack(artifact),
             artifact.p4info,
             schema.from_p4info(info),
@@ -47,19 +50,22 @@ def run(
     program: Program,
     wanted: script.Script,
     agent: client.AgentClient,
-    injector: Injector,
+    dataplane: Path,
     device: int,
 ) -> list[check.Verdict]:
     """Run a script from its first line to its last.
+
+    Args:
+        dataplane: the control socket of the program's target.
 
     Returns:
         A verdict for each expect, no_packet and check_counter, for each command that was refused,
         and one that stands for `nothing else came out`; by line.
     """
     ports = [client.Port(number, "ring") for number in wanted.ports]
-    agent.put_device(device, program.name, ports)
+    agent.put_device(device, program.name, ports, program.target)
     try:
-        with blocking.connect(agent.address, device) as session:
+        with Injector(dataplane) as injector, blocking.connect(agent.address, device) as session:
             session.set_pipeline(program.config, program.info)
             one = _Run(program, wanted, session, injector, injector.port_names(device))
             return one.all()

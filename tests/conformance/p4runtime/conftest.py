@@ -52,7 +52,7 @@ def target(
         build = program.fake_object
     else:
         # Another build of it, such as one with sanitizers, can be put in its place.
-        command = (os.environ.get("P4KUBE_DATAPLANE") or settings.Settings().dataplane[0],)
+        command = (os.environ.get("P4KUBE_DATAPLANE") or settings.Settings().dpdk[0],)
         built: dict[str, bytes] = {}
 
         def build(held: Any) -> bytes:
@@ -60,7 +60,7 @@ def target(
                 built[held.digest] = program.real_object(held, directory)
             return built[held.digest]
 
-    wanted = settings.Settings(state=directory / "state", dataplane=command)
+    wanted = settings.Settings(state=directory / "state", dpdk=command)
     assert client.spawn(wanted)
     channel = controller.connect(settings.address_of(wanted.state))
     yield Target(wanted, build, channel)

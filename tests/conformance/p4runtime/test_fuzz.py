@@ -120,7 +120,7 @@ def alive(target: Target, primary: Controller) -> Any:
     yield primary
     assert target.wanted.pid_file.read_text() == pid
     with target.admin() as admin:
-        assert admin.status()["dataplane"]["restarts"] == 0
+        assert admin.status()["dataplanes"]["dpdk"]["restarts"] == 0
     primary.set_pipeline(target.config())
     primary.insert(HOST)
     assert primary.read(HOST) == [HOST]

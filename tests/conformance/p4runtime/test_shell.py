@@ -23,7 +23,7 @@ ROOT = FOLDER.parents[2]
 
 def agent(state: Path, dataplane: tuple[str, ...], *ports: client.Port) -> Iterator[str]:
     """An agent that also listens on loopback, with a device 1."""
-    wanted = settings.Settings(state=state, listen=f"127.0.0.1:{free_port()}", dataplane=dataplane)
+    wanted = settings.Settings(state=state, listen=f"127.0.0.1:{free_port()}", dpdk=dataplane)
     assert client.spawn(wanted)
     with client.AgentClient(wanted.state) as admin:
         admin.put_device(1, "shell", ports)
@@ -40,7 +40,7 @@ def fake(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[str]:
     rings = client.Port(1, "ring"), client.Port(2, "ring")
-    yield from agent(tmp_path / "state", settings.Settings().dataplane, *rings)
+    yield from agent(tmp_path / "state", settings.Settings().dpdk, *rings)
 
 
 def shell(script: str, *arguments: object) -> list[str]:
@@ -90,7 +90,7 @@ def test_shell_lets_packets_through_the_firewall(real: str, tmp_path: Path) -> N
     names = {port["port"]: port["name"] for port in device["ports"]}
     compiled = tmp_path / "firewall.p4info.txtpb", tmp_path / "firewall.p4kube"
     assert "found: 1" in shell("firewall_script.py", real, *compiled)
-    control = Client(tmp_path / "state/dataplane.sock")
+    control = Client(tmp_path / "state/dpdk.sock")
     control.inject(names[1], WEB, TELNET)
     assert control.collect(names[2]) == [WEB]
     control.close()

@@ -20,8 +20,8 @@ class Running:
     """An agent's state directory, and what tests do to the processes behind it."""
 
     def __init__(self, state: Path) -> None:
-        command = os.environ.get("P4KUBE_DATAPLANE") or settings.Settings().dataplane[0]
-        self.wanted = settings.Settings(state=state, dataplane=(command,))
+        command = os.environ.get("P4KUBE_DATAPLANE") or settings.Settings().dpdk[0]
+        self.wanted = settings.Settings(state=state, dpdk=(command,))
         self.channel = controller.connect(settings.address_of(state))
         self.elections = 0
 
@@ -35,13 +35,13 @@ class Running:
         return int(self.wanted.pid_file.read_text())
 
     def dataplane_pid(self) -> int:
-        return int(self.wanted.dataplane_pid_file.read_text())
+        return int(self.wanted.dataplane("dpdk").pid_file.read_text())
 
     def kill_agent(self, number: int = signal.SIGKILL) -> None:
         processes.end(self.agent_pid(), number)
 
     def control(self) -> dataplane.Client:
-        return dataplane.Client(self.wanted.dataplane_socket)
+        return dataplane.Client(self.wanted.dataplane("dpdk").socket)
 
     def controller(self, election_id: int | None = None) -> controller.Controller:
         """A primary controller, ahead of those before; on a new channel.

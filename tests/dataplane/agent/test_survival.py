@@ -148,7 +148,7 @@ def test_all_is_back_after_a_kill_of_the_dataplane(running: Running, config: Any
     forwards(running)
     assert one.read(entry(program.ALWAYS, is_default_action=True)) == [DEFAULT]
     with running.admin() as admin:
-        assert admin.status()["dataplane"]["restarts"] == 1
+        assert admin.status()["dataplanes"]["dpdk"]["restarts"] == 1
 
 
 def forwards(running: Running) -> None:
@@ -201,8 +201,9 @@ def test_sigterm_stops_the_agent_alone(running: Running, config: Any) -> None:
 
 
 def test_stop_with_the_dataplane_ends_both(running: Running) -> None:
-    pids = running.agent_pid(), running.dataplane_pid()
     with running.admin() as admin:
+        admin.put_device(1, "survivor", RINGS)
+        pids = running.agent_pid(), running.dataplane_pid()
         admin.stop(dataplane=True)
     for pid in pids:
         wait_for_end(pid)

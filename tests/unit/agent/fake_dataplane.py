@@ -294,4 +294,5 @@ async def _main(path: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--socket", required=True)
+    parser.add_argument("--bpffs")  # where it stands for the other target's
     asyncio.run(_main(parser.parse_args().socket))

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from p4kube_core.agent import client
+from p4kube_core.agent import client, settings
 from p4kube_core.agent.settings import Settings
 
 PATIENCE_S = 20.0
@@ -35,9 +35,10 @@ def end(pid: int, number: int = signal.SIGKILL) -> None:
 
 
 def pids(wanted: Settings) -> list[int]:
-    """Agent and data plane of a state directory, as far as they were started."""
+    """Agent and data planes of a state directory, as far as they were started."""
     found = []
-    for file in (wanted.pid_file, wanted.dataplane_pid_file):
+    dataplanes = (wanted.dataplane(target).pid_file for target in settings.TARGETS)
+    for file in (wanted.pid_file, *dataplanes):
         with contextlib.suppress(OSError, ValueError):
             found.append(int(file.read_text()))
     return found

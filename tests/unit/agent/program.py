@@ -128,13 +128,14 @@ def manifest(
     name: str = "sample",
     tables: tuple[Table, ...] = TABLES,
     actions: tuple[Action, ...] = ACTIONS,
+    target: str = "dpdk",
 ) -> Manifest:
     digest = "sha256:" + hashlib.sha256(repr((name, tables, actions)).encode()).hexdigest()
     return Manifest(
         1,
         name,
         "v1model",
-        "dpdk",
+        target,
         artifact.ABI,
         "tests",
         digest,

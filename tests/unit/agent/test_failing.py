@@ -49,7 +49,7 @@ def flag(tmp_path: Path) -> Path:
 @pytest.fixture
 def wanted(tmp_path: Path, flag: Path) -> Iterator[Settings]:
     script = f"test -e {flag} && exit 9; exec {shlex.join((sys.executable, str(FAKE)))} $@"
-    made = Settings(state=tmp_path / "state", dataplane=("sh", "-c", script, "sh"))
+    made = Settings(state=tmp_path / "state", dpdk=("sh", "-c", script, "sh"))
     client.spawn(made)
     yield made
     processes.stop(made)
@@ -62,18 +62,18 @@ def test_no_data_plane_for_a_while(wanted: Settings, flag: Path) -> None:
         one.set_pipeline(program.config())
         one.insert(rule(1))
         flag.touch()
-        os.kill(int(wanted.dataplane_pid_file.read_text()), signal.SIGKILL)
-        while admin.status()["dataplane"]["running"]:
+        os.kill(int(wanted.dataplane("dpdk").pid_file.read_text()), signal.SIGKILL)
+        while admin.status()["dataplanes"]["dpdk"]["running"]:
             pass
         refused = failure(lambda: one.insert(rule(2)))
         assert refused.code == code.UNAVAILABLE
-        assert "the data plane is not running: the data plane did not start" in refused.message
-        status = admin.status()["dataplane"]
+        assert "the data plane of target dpdk is not running: it did not start" in refused.message
+        status = admin.status()["dataplanes"]["dpdk"]
         assert not status["running"]
-        assert "it ended with status 9" in status["problem"]
+        assert "ended with status 9" in status["problem"]
         assert one.read(entry(program.HOSTS)) == [rule(1)]
         flag.unlink()
-        while not admin.status()["dataplane"]["running"]:
+        while not admin.status()["dataplanes"]["dpdk"]["running"]:
             pass
         one.insert(rule(2))
         assert one.read(entry(program.HOSTS)) == [rule(1), rule(2)]
@@ -91,10 +91,10 @@ class FullDisk:
 def test_full_disk_refuses_and_changes_nothing(tmp_path: Path) -> None:
     async def work() -> None:
         (tmp_path / "state").mkdir()
-        held = Settings(state=tmp_path / "state", dataplane=(sys.executable, str(FAKE)))
-        keeps = keeper.Keeper(held)
+        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
+        keeps = keeper.Keeper(held.dataplane("dpdk"))
         await keeps.start()
-        made = Device(DeviceRecord(1, "one"), Journal(tmp_path / "j"), keeps, held.objects)
+        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
         commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
         await made.set_pipeline(commit, program.config())
         made._journal = FullDisk()  # type: ignore[assignment]
@@ -130,10 +130,10 @@ def test_after_a_crash_no_packet_comes_before_the_entries(
 
     async def work() -> None:
         (tmp_path / "state").mkdir()
-        held = Settings(state=tmp_path / "state", dataplane=(sys.executable, str(FAKE)))
-        keeps = keeper.Keeper(held)
+        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
+        keeps = keeper.Keeper(held.dataplane("dpdk"))
         await keeps.start()
-        made = Device(DeviceRecord(1, "one"), Journal(tmp_path / "j"), keeps, held.objects)
+        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
         commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
         await made.set_pipeline(commit, program.config())
         await made.put("one", (PortWish(1, "ring", {}),))

@@ -88,7 +88,7 @@ PORTS = (PortWish(1, "packet", {"interface": "veth0"}), PortWish(2, "ring", {}))
 
 
 def device() -> DeviceRecord:
-    held = DeviceRecord(7, "firewall", PORTS)
+    held = DeviceRecord(7, "firewall", "ebpf", PORTS)
     held.elections = {"": 1 << 100, "role": 3}
     held.committed = Store(load(program.config(cookie=5)))
     hosts, wide = held.committed.tables[0], held.committed.tables[4]

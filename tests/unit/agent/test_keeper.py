@@ -15,16 +15,16 @@ from p4kube_core import errors
 from p4kube_core.agent import keeper as keepers
 from p4kube_core.agent.control import DataplaneLost
 from p4kube_core.agent.keeper import Keeper
-from p4kube_core.agent.settings import Settings
+from p4kube_core.agent.settings import Dataplane, Settings
 
 FAKE = Path(__file__).with_name("fake_dataplane.py")
 COMMAND = (sys.executable, str(FAKE))
 
 
-def settings(tmp_path: Path, *command: str) -> Settings:
+def dataplane(tmp_path: Path, *command: str) -> Dataplane:
     state = tmp_path / "state"
     state.mkdir(exist_ok=True)
-    return Settings(state=state, dataplane=command or COMMAND)
+    return Settings(state=state, dpdk=command or COMMAND).dataplane("dpdk")
 
 
 async def nothing() -> None:
@@ -41,11 +41,11 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 
 def test_next_keeper_takes_the_data_plane_over(tmp_path: Path) -> None:
     async def work() -> None:
-        first = Keeper(settings(tmp_path))
+        first = Keeper(dataplane(tmp_path))
         await first.start()
         pid = first.hello["pid"]
         first.leave()
-        second = Keeper(settings(tmp_path))
+        second = Keeper(dataplane(tmp_path))
         await second.start()
         assert (second.hello["pid"], second.took_over, first.took_over) == (pid, True, False)
         await second.stop()
@@ -60,7 +60,7 @@ def _is_zombie(pid: int) -> bool:
 
 def test_killed_data_plane_is_started_again(tmp_path: Path) -> None:
     async def work() -> None:
-        keeper = Keeper(settings(tmp_path))
+        keeper = Keeper(dataplane(tmp_path))
         await keeper.start()
         restarted = asyncio.Event()
 
@@ -83,8 +83,8 @@ def test_killed_data_plane_is_started_again(tmp_path: Path) -> None:
 
 def test_stale_pid_file_of_another_process_is_left_alone(tmp_path: Path) -> None:
     async def work() -> None:
-        wanted = settings(tmp_path)
-        wanted.dataplane_pid_file.write_text(f"{os.getpid()}\n")
+        wanted = dataplane(tmp_path)
+        wanted.pid_file.write_text(f"{os.getpid()}\n")
         keeper = Keeper(wanted)
         await keeper.start()
         assert not keeper.took_over
@@ -100,11 +100,14 @@ def test_data_plane_that_does_not_answer_is_ended(
     monkeypatch.setattr(keepers, "_HELLO_TIMEOUT_S", 0.2)
 
     async def work() -> None:
-        wanted = settings(tmp_path)
+        wanted = dataplane(tmp_path)
         deaf = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "import time; time.sleep(600)", str(wanted.dataplane_socket)
+            sys.executable,
+            "-c",
+            "import time; time.sleep(600)",
+            str(wanted.socket),
         )
-        wanted.dataplane_pid_file.write_text(f"{deaf.pid}\n")
+        wanted.pid_file.write_text(f"{deaf.pid}\n")
         keeper = Keeper(wanted)
         await keeper.start()
         assert keeper.hello["pid"] != deaf.pid
@@ -116,7 +119,7 @@ def test_data_plane_that_does_not_answer_is_ended(
 
 def test_requests_after_the_end_say_so(tmp_path: Path) -> None:
     async def work() -> None:
-        keeper = Keeper(settings(tmp_path))
+        keeper = Keeper(dataplane(tmp_path))
         await keeper.start()
         control = await keeper.control()
         os.kill(keeper.hello["pid"], signal.SIGKILL)
@@ -126,6 +129,8 @@ def test_requests_after_the_end_say_so(tmp_path: Path) -> None:
         with pytest.raises(DataplaneLost, match="not running"):
             await keeper.control(timeout_s=0.05)
         keeper.leave()
+        with pytest.raises(DataplaneLost, match="the agent is stopping"):
+            await keeper.control()
 
     run(work)
 
@@ -142,11 +147,11 @@ def test_data_plane_that_keeps_ending_is_tried_less_often(
         await sleep(0.0 if delay in keepers._BACK_OFF_S else delay)
 
     async def work() -> None:
-        keeper = Keeper(settings(tmp_path))
+        keeper = Keeper(dataplane(tmp_path))
         await keeper.start()
         monkeypatch.setattr(asyncio, "sleep", note)
-        bad = settings(tmp_path, sys.executable, "-c", "raise SystemExit('broken')")
-        monkeypatch.setattr(keeper, "_settings", bad)
+        bad = dataplane(tmp_path, sys.executable, "-c", "raise SystemExit('broken')")
+        monkeypatch.setattr(keeper, "_dataplane", bad)
         watch = asyncio.create_task(keeper.run(nothing))
         os.kill(keeper.hello["pid"], signal.SIGKILL)
         while len(waited) < 8:
@@ -162,6 +167,34 @@ def test_data_plane_that_keeps_ending_is_tried_less_often(
 def test_program_that_is_not_there(tmp_path: Path) -> None:
     async def work() -> None:
         with pytest.raises(errors.MachineError, match="make build"):
-            await Keeper(settings(tmp_path, "/nonexistent/dp")).start()
+            await Keeper(dataplane(tmp_path, "/nonexistent/dp")).start()
+
+    run(work)
+
+
+def test_first_use_starts_the_data_plane(tmp_path: Path) -> None:
+    async def work() -> None:
+        wanted = dataplane(tmp_path)
+        keeper = Keeper(wanted)
+        watch = asyncio.create_task(keeper.run(nothing))
+        await asyncio.sleep(0.05)
+        assert (keeper.running, wanted.pid_file.exists()) == (False, False)
+        one, other = await asyncio.gather(keeper.control(), keeper.control())
+        assert one is other
+        assert (keeper.running, keeper.restarts) == (True, 0)
+        watch.cancel()
+        await keeper.stop()
+
+    run(work)
+
+
+def test_one_that_does_not_start_says_why_to_who_needs_it(tmp_path: Path) -> None:
+    async def work() -> None:
+        keeper = Keeper(dataplane(tmp_path, sys.executable, "-c", "raise SystemExit('broken')"))
+        with pytest.raises(
+            DataplaneLost, match=r"not running: it did not start: .* ends with: broken"
+        ):
+            await keeper.control()
+        assert not keeper.needed
 
     run(work)

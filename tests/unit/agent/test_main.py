@@ -14,9 +14,9 @@ import pytest
 from p4kube_core import errors, protos
 from p4kube_core.agent import client, main, settings
 from p4kube_core.agent.settings import Settings
-from tests.conformance.p4runtime.controller import method
+from tests.conformance.p4runtime.controller import Controller, connect, failure, method
 from tests.conformance.p4runtime.ports import free_port
-from tests.unit.agent import processes
+from tests.unit.agent import processes, program
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_dataplane.py")))
 
@@ -61,27 +61,40 @@ def test_wrong_usage(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert not (tmp_path / "state").exists()
 
 
-def test_data_plane_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run(Settings(state=tmp_path / "s", dataplane=("/nonexistent/p4kube-dp",))) == 3
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert error == (
-        "p4kube agent: cannot run /nonexistent/p4kube-dp: No such file or directory: "
-        "build it with `make build`"
-    )
+MISSING = ("/nonexistent/p4kube-dp",)
+ENDING = (sys.executable, "-c", "import sys; sys.exit('no hugepages for you')")
 
 
-def test_data_plane_that_ends_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = (sys.executable, "-c", "import sys; sys.exit('no hugepages for you')")
-    assert main.run(Settings(state=tmp_path / "s", dataplane=command)) == 3
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert "the data plane did not start: it ended with status 1" in error
-    assert error.endswith("ends with: no hugepages for you")
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (
+            MISSING,
+            r"cannot run /nonexistent/p4kube-dp: No such file .*: build it with `make build`",
+        ),
+        (ENDING, r"it did not start: ended with status 1; .*dpdk.log ends with: no hugepages .*"),
+    ],
+)
+def test_data_plane_that_does_not_start(
+    command: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    wanted = Settings(state=tmp_path / "s", dpdk=command, ebpf=FAKE)
+    client.spawn(wanted)
+    try:
+        with client.AgentClient(wanted.state) as admin:
+            said = f"the data plane of target dpdk is not running: {sentence}$"
+            with pytest.raises(errors.SwitchUnavailable, match=said):
+                admin.put_device(1, "one")
+            admin.put_device(2, "two", target="ebpf")  # which does not need it
+            assert [device["name"] for device in admin.status()["devices"]] == ["two"]
+    finally:
+        processes.stop(wanted)
 
 
 @pytest.fixture
 def wanted(tmp_path: Path) -> Any:
     listen = f"127.0.0.1:{free_port()}"
-    made = Settings(state=tmp_path / "state", dataplane=FAKE, listen=listen)
+    made = Settings(state=tmp_path / "state", dpdk=FAKE, ebpf=FAKE, listen=listen)
     yield made
     processes.stop(made)
 
@@ -111,7 +124,7 @@ def test_port_in_use(wanted: Settings) -> None:
         pytest.raises(errors.MachineError, match=r"cannot listen at 127.*Address already in use"),
     ):
         client.spawn(wanted)
-    assert not wanted.dataplane_pid_file.exists()
+    assert not wanted.dataplane("dpdk").pid_file.exists()
 
 
 def test_agents_own_service_is_not_on_tcp(wanted: Settings) -> None:
@@ -138,7 +151,7 @@ def test_no_agent(tmp_path: Path) -> None:
 BAD_PORTS: list[tuple[dict[str, Any], str]] = [
     (
         {"port": 1, "kind": "carrier-pigeon"},
-        "port 1: no kind 'carrier-pigeon'; kinds: packet, tap, vhost, ring, ethdev, tc",
+        "port 1: no kind 'carrier-pigeon'; kinds: packet, tap, vhost, ring, ethdev, tc, patch",
     ),
     ({"port": 1, "kind": "packet"}, "port 1: want str interface, found none"),
     ({"port": 1, "kind": "packet", "interface": 5}, "port 1: want str interface, found 5"),
@@ -162,6 +175,35 @@ def test_ports_that_cannot_be(wanted: Settings, port: dict[str, Any], message: s
         assert admin.status()["devices"] == []
 
 
+def test_a_device_stays_on_its_target(wanted: Settings) -> None:
+    client.spawn(wanted)
+    with client.AgentClient(wanted.state) as admin:
+        admin.put_device(1, "x", target="ebpf")
+        with pytest.raises(
+            client.AgentRefused,
+            match=r"^device 1 is on target ebpf: want it removed before it is put on target dpdk$",
+        ):
+            admin.put_device(1, "x")
+        with pytest.raises(client.AgentRefused, match=r"^want target dpdk or ebpf, got 'fpga'$"):
+            admin.put_device(2, "y", target="fpga")
+        dataplanes = admin.status()["dataplanes"]
+        assert {name: d["running"] for name, d in dataplanes.items()} == {
+            "dpdk": False,
+            "ebpf": True,
+        }
+
+
+def test_a_program_of_another_target_is_refused(wanted: Settings) -> None:
+    client.spawn(wanted)
+    with client.AgentClient(wanted.state) as admin:
+        admin.put_device(1, "x", target="ebpf")
+    one = Controller(connect(settings.address_of(wanted.state)), 1, 1)
+    assert failure(lambda: one.set_pipeline(program.config())).message == (
+        "want a program compiled for target ebpf, which device 1 is on; found one for dpdk: "
+        "compile it with `--target ebpf`, or put the device on target dpdk"
+    )
+
+
 def _certificates(directory: Path) -> None:
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=directory)
@@ -181,7 +223,7 @@ def test_other_addresses_demand_certificates_of_both_sides(tmp_path: Path) -> No
     port = free_port()
     wanted = Settings(
         state=tmp_path / "state",
-        dataplane=FAKE,
+        dpdk=FAKE,
         listen=f"0.0.0.0:{port}",
         certificate=tmp_path / "server.pem",
         key=tmp_path / "server.key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -13,18 +14,18 @@ import pytest
 
 from p4kube_core.agent import client, settings
 from p4kube_core.agent.journal import frame
-from p4kube_core.agent.settings import Settings
+from p4kube_core.agent.settings import TARGETS, Settings
 from tests.conformance.p4runtime import controller
 from tests.conformance.p4runtime.controller import Controller, entry, exact
 from tests.dataplane.daemon.dataplane import Client
 from tests.unit.agent import processes, program
 
-FAKE = Path(__file__).with_name("fake_dataplane.py")
+FAKE = (sys.executable, str(Path(__file__).with_name("fake_dataplane.py")))
 
 
 @pytest.fixture
 def wanted(tmp_path: Path) -> Iterator[Settings]:
-    made = Settings(state=tmp_path / "state", dataplane=(sys.executable, str(FAKE)))
+    made = Settings(state=tmp_path / "state", dpdk=FAKE, ebpf=FAKE)
     client.spawn(made)
     with client.AgentClient(made.state) as admin:
         admin.put_device(1, "one")
@@ -38,8 +39,9 @@ def restart(wanted: Settings) -> None:
         pass
 
 
-def primary(wanted: Settings) -> Controller:
-    return Controller(controller.connect(settings.address_of(wanted.state)), 1, 1)
+def primary(wanted: Settings, device: int = 1, election_id: int = 1) -> Controller:
+    channel = controller.connect(settings.address_of(wanted.state))
+    return Controller(channel, device, election_id)
 
 
 def rule(n: int) -> Any:
@@ -100,7 +102,7 @@ def test_unreadable_journal_is_put_aside(wanted: Settings) -> None:
 
 def test_strangers_on_the_data_plane_are_removed(wanted: Settings) -> None:
     """As when the agent is killed after it added a port and before it kept the device."""
-    control = Client(wanted.dataplane_socket)
+    control = Client(wanted.dataplane("dpdk").socket)
     control.call("port_add", name="9.1-12345678", kind="ring")
     control.call("port_add", name="kept", kind="ring")
     restart(wanted)
@@ -113,7 +115,7 @@ def test_agent_and_data_plane_do_not_agree(wanted: Settings) -> None:
     one = primary(wanted)
     one.set_pipeline(program.config())
     one.insert(rule(1), rule(2))
-    control = Client(wanted.dataplane_socket)
+    control = Client(wanted.dataplane("dpdk").socket)
     record = bytes.fromhex("00000001 0001 0001 0005") + bytes(22)
     other = bytes.fromhex("00000003 0001 0001 0006") + bytes(22)
     changed = bytes.fromhex("00000002 0001 0001 0009") + bytes(22)
@@ -127,3 +129,45 @@ def test_agent_and_data_plane_do_not_agree(wanted: Settings) -> None:
     held = {blob[at : at + len(record)] for at in range(0, len(blob), size)}
     assert held == {record, bytes.fromhex("00000002 0001 0001 0005") + bytes(22)}
     control.close()
+
+
+def on_both(wanted: Settings) -> dict[int, Controller]:
+    """A device a target, each with a pipeline and an entry."""
+    with client.AgentClient(wanted.state) as admin:
+        admin.put_device(2, "two", [client.Port(1, "ring")], target="ebpf")
+    made = {n: primary(wanted, n) for n in (1, 2)}
+    for n, one in made.items():
+        target = {1: "dpdk", 2: "ebpf"}[n]
+        one.set_pipeline(program.config(program.manifest(target=target)))
+        one.insert(rule(n))
+    return made
+
+
+@pytest.mark.parametrize("killed", ["agent", "dpdk", "ebpf"])
+def test_what_is_on_either_target_is_there_after_a_crash(wanted: Settings, killed: str) -> None:
+    on_both(wanted)
+    pids = {target: int(wanted.dataplane(target).pid_file.read_text()) for target in TARGETS}
+    if killed == "agent":
+        restart(wanted)
+    else:
+        processes.end(pids[killed])
+    for number, target in ((1, "dpdk"), (2, "ebpf")):
+        one = primary(wanted, number, election_id=2)
+        one.insert(rule(9))  # waits for the data plane
+        assert one.read(entry(program.HOSTS)) == [rule(number), rule(9)]
+        with contextlib.closing(Client(wanted.dataplane(target).socket)) as control:
+            (device,) = control.call("device_list")[0]["devices"]
+            assert device["id"] == number
+        now = int(wanted.dataplane(target).pid_file.read_text())
+        assert (now == pids[target]) == (killed != target)
+
+
+def test_stopping_ends_both_data_planes(wanted: Settings) -> None:
+    on_both(wanted)
+    pids = processes.pids(wanted)
+    assert len(pids) == 3
+    with client.AgentClient(wanted.state) as admin:
+        admin.stop(dataplane=True)
+    for pid in pids:
+        processes.wait_for_end(pid)
+    assert list(wanted.state.glob("*.pid")) == [wanted.pid_file]
