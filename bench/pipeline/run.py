@@ -1,14 +1,10 @@
-"""Forwarding IPv4, packets made in memory: p4kube beside DPDK's SWX and C by hand.
-
-Also a program of its own: `python bench/pipeline/run.py [--rounds N] [--json FILE]`.
-"""
+"""Forwarding IPv4, packets made in memory: p4kube beside DPDK's SWX and C by hand."""
 
 import argparse
 import dataclasses
 import hashlib
 import json
 import os
-import platform
 import shlex
 import statistics
 import subprocess
@@ -17,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from bench import figures
 from p4kube_core import errors
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends.dpdk import object as objects
@@ -30,7 +27,7 @@ FLAGS: Final = ("-std=gnu11", "-O3", "-Wall", "-Wextra", "-Werror", "-DALLOW_EXP
 OURS: Final = "p4kube"
 PACKETS_ONLY: Final = "packets"
 TIMEOUT_S: Final = 120.0
-OPTIONS: Final = frozenset({"rounds", "json"})
+OPTIONS: Final = frozenset({"rounds", "json", "plot"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,16 +64,19 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(dict(os.environ))
     if options.rounds is not None:
         settings = dataclasses.replace(settings, rounds=options.rounds)
-    measure(settings, options.json)
+    result = measure(settings)
+    if options.json is not None:
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if options.plot is not None:
+        options.plot.write_text(picture(result["runs"]), encoding="utf-8")
     return 0
 
 
-def measure(settings: Settings, json_file: Path | None) -> dict[str, Any]:
+def measure(settings: Settings) -> dict[str, Any]:
     """Build, measure, print a table for each number of different packets.
 
     Returns:
-        What json_file holds: in each of `runs`, `ns` has nanoseconds a packet for each candidate,
-        a value each round.
+        In each of `runs`, `ns` has nanoseconds a packet for each candidate, a value each round.
     """
     with tempfile.TemporaryDirectory(prefix="p4kube-bench-") as directory:
         print(f"compiling {HERE / 'l3.p4'}", flush=True)
@@ -92,12 +92,17 @@ def measure(settings: Settings, json_file: Path | None) -> dict[str, Any]:
             runs.append(json.loads(succeed(command, directory)))
             print(f"\n{table(runs[-1])}", flush=True)
     about = machine()
-    result = {"machine": about, "runs": runs}
     print("\nevery candidate did the same to every packet")
     print(", ".join(about.values()))
-    if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=1) + "\n")
-    return result
+    return {"machine": about, "runs": runs}
+
+
+def picture(runs: list[dict[str, Any]]) -> str:
+    measures = [
+        figures.Measure(f"{run['different']} different packets", "ns a packet") for run in runs
+    ]
+    rounds = {measure.name: run["ns"] for measure, run in zip(measures, runs, strict=True)}
+    return figures.Figures(measures, tuple(runs[0]["ns"]), rounds=rounds).picture()
 
 
 def translate(toolchain: objects.Toolchain) -> bytes:
@@ -151,15 +156,8 @@ def build(cache: Path) -> Path:
 
 def machine() -> dict[str, str]:
     """What the figures depend on."""
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    model = models[0] if models else platform.machine()
     return {
-        "processor": f"{len(os.sched_getaffinity(0))} x {model}",
-        "kernel": platform.release(),
+        **figures.machine(),
         "dpdk": succeed(["pkg-config", "--modversion", "libdpdk"], HERE).strip(),
         "compiler": succeed(["cc", "--version"], HERE).splitlines()[0],
     }
@@ -182,21 +180,3 @@ def table(result: dict[str, Any]) -> str:
             f"{middle - packets:13.1f} {over:12.2f}"
         )
     return "\n".join(lines)
-
-
-def main() -> None:
-    settings = settings_from(dict(os.environ))
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=settings.rounds)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--swx-library", type=Path, default=settings.swx_library)
-    options = parser.parse_args()
-    settings = dataclasses.replace(settings, rounds=options.rounds, swx_library=options.swx_library)
-    try:
-        measure(settings, options.json)
-    except errors.P4KubeError as e:
-        sys.exit(str(e))
-
-
-if __name__ == "__main__":
-    main()
