@@ -51,7 +51,7 @@ class Player:
         sizes = {table.name: table.size for table in made.manifest.tables}
         self._start()
         with client.AgentClient(self.state) as agent:
-            first = len(agent.status()["devices"]) + 1
+            first = 1 + max((int(d["device_id"]) for d in agent.status()["devices"]), default=0)
             for device_id, interface in enumerate(interfaces, start=first):
                 name = f"{program}-{interface}"
                 ports = [
@@ -64,6 +64,13 @@ class Player:
                     for write in plan.writes(wanted, list(session.read_table()), sizes):
                         session.write(write)
                 agent.put_device(device_id, name, ports, "ebpf")
+
+    def detach(self, interfaces: Sequence[str]) -> None:
+        """Take away what was attached there."""
+        with client.AgentClient(self.state) as agent:
+            for device in agent.status()["devices"]:
+                if {port.get("interface") for port in device["ports"]} & set(interfaces):
+                    agent.remove_device(int(device["device_id"]))
 
     def _start(self) -> None:
         wanted = settings.Settings(state=self.state)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
+
+from bench.idle import kernel
 
 
 @final
@@ -19,13 +21,13 @@ class Cost:
     kernel_bytes: int  # BPF maps and programs that they hold
 
 
-def cost(pids: Iterable[int]) -> Cost:
+def cost(pids: Sequence[int]) -> Cost:
     paths = [Path(f"/proc/{pid}") for pid in pids]
     return Cost(
         sum(_run_ns(path) for path in paths) / 1e9,
         sum(_wakeups(path) for path in paths),
-        sum(int(_fields(path / "status")["VmRSS"].split()[0]) * 1024 for path in paths),
-        sum(_held(path) for path in paths),
+        sum(int(kernel.said(path / "status")["VmRSS"].split()[0]) * 1024 for path in paths),
+        sum(kernel.held_bytes(pid) for pid in pids),
     )
 
 
@@ -36,23 +38,4 @@ def _run_ns(path: Path) -> int:
 
 def _wakeups(path: Path) -> int:
     threads = (path / "task").glob("*/status")
-    return sum(int(_fields(thread)["voluntary_ctxt_switches"]) for thread in threads)
-
-
-def _held(path: Path) -> int:
-    """Bytes that the kernel says of each map and program once, however often it is open."""
-    held: dict[tuple[str, str], int] = {}
-    for file in (path / "fdinfo").iterdir():
-        fields = _fields(file)
-        for kind in ("map_id", "prog_id"):
-            if kind in fields:
-                held[kind, fields[kind]] = int(fields["memlock"])
-    return sum(held.values())
-
-
-def _fields(path: Path) -> dict[str, str]:
-    try:
-        lines = path.read_text().splitlines()
-    except FileNotFoundError:
-        return {}  # a file that was closed meanwhile
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return sum(int(kernel.said(thread)["voluntary_ctxt_switches"]) for thread in threads)
