@@ -16,7 +16,7 @@ from typing import Any, Final
 from bench import figures
 from p4kube_core import errors
 from p4kube_core.compiler import driver
-from p4kube_core.compiler.backends.dpdk import object as objects
+from p4kube_core.compiler.backends.toolchain import Toolchain
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
@@ -35,7 +35,7 @@ class Settings:
     """What to run, and where to keep what was built for it."""
 
     cache: Path
-    toolchain: objects.Toolchain
+    toolchain: Toolchain
     rounds: int = 201
     swx_library: Path | None = None
     """l3.spec as rte_swx_pipeline_codegen() translates it, compiled for the DPDK installed.
@@ -50,7 +50,7 @@ def settings_from(environ: dict[str, str]) -> Settings:
     library = environ.get("P4KUBE_SWX_LIBRARY")
     return Settings(
         cache=Path(base, "p4kube", "bench"),
-        toolchain=objects.Toolchain.from_environment(environ),
+        toolchain=Toolchain.from_environment(environ),
         swx_library=Path(library) if library else None,
     )
 
@@ -105,7 +105,7 @@ def picture(runs: list[dict[str, Any]]) -> str:
     return figures.Figures(measures, tuple(runs[0]["ns"]), rounds=rounds).picture()
 
 
-def translate(toolchain: objects.Toolchain) -> bytes:
+def translate(toolchain: Toolchain) -> bytes:
     """The shared object of l3.p4."""
     return driver.build(HERE / "l3.p4", toolchain=toolchain).artifact.object
 

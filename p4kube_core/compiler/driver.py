@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 from p4kube_core import VERSION, errors
 
 if TYPE_CHECKING:
-    from p4kube_core.compiler.backends.dpdk.object import Toolchain
-    from p4kube_core.compiler.backends.dpdk.target import Generated
+    from p4kube_core.compiler.backends.generated import Generated
+    from p4kube_core.compiler.backends.toolchain import Toolchain
     from p4kube_core.compiler.frontend.checked import Checked
     from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics
     from p4kube_core.compiler.frontend.source import Source

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 from p4kube_core.compiler.ir import statements as st
 
 if TYPE_CHECKING:
-    from p4kube_core.compiler.backends.dpdk.statements import Writer
+    from p4kube_core.compiler.backends.statements import Writer
 
 
 class Dialect(Protocol):
     """One target's words for what a program does to its surroundings."""
+
+    @property
+    def here(self) -> str:
+        """In a parser: the address of the next byte."""
 
     @property
     def length(self) -> str:
@@ -43,9 +47,13 @@ class Dialect(Protocol):
     def index(self, index: str, size: int) -> str:
         """An index into a stack that is below `size`, as a guard before it has made sure."""
 
-    def parse(
-        self, writer: Writer, of: st.Extract | st.Advance | st.Lookahead | st.Verify
-    ) -> None: ...
+    def holds(self, size: str) -> str:
+        """In a parser: whether so many bytes are left."""
+
+    def skip(self, size: str) -> str:
+        """In a parser: the statement that goes on behind so many bytes, which there are."""
+
+    def extract(self, writer: Writer, of: st.Extract) -> None: ...
 
     def apply(self, writer: Writer, of: st.ApplyTable) -> None: ...
 

@@ -31,7 +31,7 @@ def bodies(program: ir.Program) -> list[st.Body]:
 def indexed_at_run_time(bodies: Iterable[st.Body]) -> Iterator[ex.Place]:
     """The stacks that are indexed by more than constants."""
     for body in bodies:
-        for statement in st_walk(body):
+        for statement in st.walk(body):
             for top in (*st.reads(statement), *st.writes(statement)):
                 for e in ex_walk(top):
                     if isinstance(e, ex.Index) and not isinstance(e.index, ex.Const):
@@ -42,7 +42,7 @@ def mentioned_in(body: st.Body) -> set[str]:
     """Paths of the places that a body mentions; of members not those that they are members of."""
     return {
         path
-        for statement in st_walk(body)
+        for statement in st.walk(body)
         for top in (*st.reads(statement), *st.writes(statement))
         for path in mentioned_by(top)
     }
@@ -65,9 +65,6 @@ def mentioned_by(top: ex.Expression) -> Iterator[str]:
 def is_mentioned(path: str, mentioned: Iterable[str]) -> bool:
     """Whether any of the paths lies in that one, or that one in it."""
     return any(f"{path}.".startswith(f"{m}.") or f"{m}.".startswith(f"{path}.") for m in mentioned)
-
-
-st_walk = st.walk
 
 
 def ex_walk(top: ex.Expression) -> Iterator[ex.Expression]:

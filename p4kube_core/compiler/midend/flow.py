@@ -81,6 +81,6 @@ def _negated(of: ex.Expression) -> ex.Expression:
 def _block(of: st.Block) -> st.Body:
     """A block that nothing leaves is no block."""
     body = _body(of.body, of.label)
-    if any(isinstance(s, st.Leave) and s.label == of.label for s in walk.statements(body)):
+    if any(isinstance(s, st.Leave) and s.label == of.label for s in st.walk(body)):
         return (st.Block(of.span, of.label, body),)
     return body

@@ -30,7 +30,7 @@ def _used_once(of: ir.Program) -> set[str]:
         reads.update(walk.variables_of(e))
     writes: Counter[str] = Counter()
     for body in walk.bodies(of):
-        for s in walk.statements(body):
+        for s in st.walk(body):
             whole = isinstance(s, st.Assign) and isinstance(s.target, ex.Var)
             for place in st.writes(s):
                 writes[ex.root(place).name] += 1 if whole else 2

@@ -48,7 +48,7 @@ def localise(of: ir.Program) -> ir.Program:
 
 
 def _used(body: st.Body) -> Iterable[str]:
-    for s in walk.statements(body):
+    for s in st.walk(body):
         for e in (*st.reads(s), *st.writes(s)):
             for inner in walk.expressions(e):
                 if isinstance(inner, ex.Var):

@@ -62,6 +62,6 @@ def _read(of: ir.Program) -> set[str]:
 def _written(of: ir.Program) -> set[str]:
     found: set[str] = set()
     for body in walk.bodies(of):
-        for s in walk.statements(body):
+        for s in st.walk(body):
             found.update(ex.root(p).name for p in st.writes(s))
     return found

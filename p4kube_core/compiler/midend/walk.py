@@ -14,9 +14,6 @@ Rewrite = Callable[[st.Body], st.Body]
 Change = Callable[[ex.Expression], ex.Expression]
 
 
-statements = st.walk
-
-
 def expressions(of: ex.Expression) -> Iterator[ex.Expression]:
     """The expression and all under it."""
     yield of
@@ -45,7 +42,7 @@ def read_in(of: ir.Program) -> Iterator[ex.Expression]:
         if isinstance(state.transition, ir.Select):
             yield from state.transition.subjects
     for body in bodies(of):
-        for s in statements(body):
+        for s in st.walk(body):
             yield from st.reads(s)
             for place in st.writes(s):
                 yield from indices(place)

@@ -11,7 +11,6 @@ import pytest
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.backends.dpdk import program as programs
-from p4kube_core.compiler.backends.dpdk import unit
 from p4kube_core.compiler.ir import program as ir
 from tests.dataplane.bpf_program import kernel
 from tests.dataplane.program import harness, test_malformed
@@ -57,7 +56,7 @@ def fill(program: ir.Program, one: harness.Program, other: kernel.Program) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_both_targets_give_equal_bytes_verdicts_and_counts(name: str) -> None:
     program = function(name)
-    one = harness.Program(programs.write(unit.make(program)))
+    one = harness.Program(programs.write(programs.make(program)))
     other = kernel.Program(program)
     fill(program, one, other)
     rng = random.Random(11)

@@ -8,7 +8,6 @@ from pathlib import Path
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends import layout
 from p4kube_core.compiler.backends.dpdk import program as programs
-from p4kube_core.compiler.backends.dpdk import unit
 from p4kube_core.compiler.ir import program as ir
 from tests.dataplane.program import targets
 
@@ -20,7 +19,7 @@ def to_ir(path: Path) -> ir.Program:
 
 
 def to_c(program: ir.Program) -> str:
-    return programs.write(unit.make(program))
+    return programs.write(programs.make(program))
 
 
 class Compiled:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from p4kube_core.compiler.backends.dpdk import object as objects
+from p4kube_core.compiler.backends import toolchain
 from tests import built
 
 HERE: Final = Path(__file__).parent
-RUNTIME: Final = objects.RUNTIME
+RUNTIME: Final = toolchain.RUNTIME
 DROPPED: Final = 0xFFFF
 HEADROOM: Final = 128
 _ROOM: Final = 65536

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from p4kube_core.compiler.backends.dpdk import limits, unit
+from p4kube_core.compiler.backends.dpdk import limits
 from p4kube_core.compiler.backends.dpdk import program as programs
 from p4kube_core.compiler.backends.ebpf import limits as bpf_limits
 from p4kube_core.compiler.ir import program as ir
@@ -28,4 +28,4 @@ def check(program: ir.Program) -> None:
 def load(program: ir.Program) -> Loaded:
     if current == "ebpf":
         return kernel.Program(program)
-    return harness.Program(programs.write(unit.make(program)))
+    return harness.Program(programs.write(programs.make(program)))

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from p4kube_core.compiler.backends.dpdk import program as programs
-from p4kube_core.compiler.backends.dpdk import unit
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -184,7 +183,7 @@ def test_nothing_is_computed_that_c_leaves_undefined() -> None:
 
 def compare(widths: list[int], seed: int, flags: tuple[str, ...]) -> None:
     expressions = list(trees(widths, seed))
-    c = programs.write(unit.make(calculator(widths, expressions)))
+    c = programs.write(programs.make(calculator(widths, expressions)))
     compare_with(harness.Program(c, flags), widths, expressions, seed)
 
 

@@ -8,11 +8,11 @@ from ctypes import POINTER, c_bool, c_char_p, c_int64, c_uint32, c_uint64, c_voi
 from pathlib import Path
 from typing import Final
 
-from p4kube_core.compiler.backends.dpdk import object as objects
+from p4kube_core.compiler.backends import toolchain
 from tests import built
 
 HERE: Final = Path(__file__).parent
-CC: Final = ("cc", "-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", f"-I{objects.RUNTIME}")
+CC: Final = ("cc", "-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", f"-I{toolchain.RUNTIME}")
 
 _CALLS: Final = {
     "meter_new": (c_void_p, []),

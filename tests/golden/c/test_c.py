@@ -10,7 +10,6 @@ import pytest
 
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends.dpdk import program as programs
-from p4kube_core.compiler.backends.dpdk import unit
 from tests.golden import reader
 
 CASES = [
@@ -25,7 +24,9 @@ def functions(p4: str) -> str:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "test.p4")
         path.write_text(PRELUDE + p4)
-        c = programs.write(unit.make(driver.compile(path).program)).replace(str(path), "test.p4")
+        c = programs.write(programs.make(driver.compile(path).program)).replace(
+            str(path), "test.p4"
+        )
     _, _, behind = c.partition("\n/* parser ")
     before, _, _ = behind.partition("\nP4K_INLINE void drop(")
     return f"/* parser {before}".rstrip()

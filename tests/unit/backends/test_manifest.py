@@ -10,6 +10,7 @@ import pytest
 from p4kube_core.compiler import artifact as digests
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends.dpdk import target
+from p4kube_core.compiler.backends.generated import Generated
 from p4kube_core.model import artifact
 
 PROGRAM = """
@@ -68,14 +69,14 @@ V1Switch(p(), v(), i(), e(), c(), d()) main;
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[target.Generated, driver.Compiled]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Generated, driver.Compiled]:
     path = tmp_path_factory.mktemp("manifest") / "made.p4"
     path.write_text(PROGRAM)
     compiled = driver.compile(path)
     return target.generate(compiled.program, compiled.p4info(), "p4kube test"), compiled
 
 
-def test_tables_join_layout_and_ids(made: tuple[target.Generated, driver.Compiled]) -> None:
+def test_tables_join_layout_and_ids(made: tuple[Generated, driver.Compiled]) -> None:
     generated, compiled = made
     table = generated.manifest.tables[0]
     info = next(t for t in compiled.p4info().tables if t.preamble.name == "i.t")
@@ -93,7 +94,7 @@ def test_tables_join_layout_and_ids(made: tuple[target.Generated, driver.Compile
     assert not table.const
 
 
-def test_parameters_are_placed(made: tuple[target.Generated, driver.Compiled]) -> None:
+def test_parameters_are_placed(made: tuple[Generated, driver.Compiled]) -> None:
     (action,) = (a for a in made[0].manifest.actions if a.name == "i.set")
     assert [(p.name, p.width, p.offset, p.bytes) for p in action.params] == [
         ("port", 9, 0, 2),
@@ -102,7 +103,7 @@ def test_parameters_are_placed(made: tuple[target.Generated, driver.Compiled]) -
 
 
 def test_a_table_tells_what_the_program_brings(
-    made: tuple[target.Generated, driver.Compiled],
+    made: tuple[Generated, driver.Compiled],
 ) -> None:
     generated, _ = made
     table = generated.manifest.tables[1]
@@ -114,7 +115,7 @@ def test_a_table_tells_what_the_program_brings(
 
 
 def test_ranges_and_optional_fields_are_of_a_ternary_table(
-    made: tuple[target.Generated, driver.Compiled],
+    made: tuple[Generated, driver.Compiled],
 ) -> None:
     table = made[0].manifest.tables[2]
     assert (table.kind, [(f.name, f.match) for f in table.fields]) == (
@@ -127,7 +128,7 @@ def test_ranges_and_optional_fields_are_of_a_ternary_table(
 
 
 def test_meters_and_registers_have_the_ids_of_p4info(
-    made: tuple[target.Generated, driver.Compiled],
+    made: tuple[Generated, driver.Compiled],
 ) -> None:
     manifest, info = made[0].manifest, made[1].p4info()
     (meter,), (direct,), (register,) = info.meters, info.direct_meters, info.registers
@@ -140,7 +141,7 @@ def test_meters_and_registers_have_the_ids_of_p4info(
 
 
 def test_digests_are_their_fields_in_p4infos_order(
-    made: tuple[target.Generated, driver.Compiled],
+    made: tuple[Generated, driver.Compiled],
 ) -> None:
     first, second = made[1].p4info().digests
     listed = artifact.DigestField("f0", 16, 0, 2), artifact.DigestField("f1", 1, 2, 1)
@@ -154,7 +155,7 @@ def test_digests_are_their_fields_in_p4infos_order(
 
 
 def test_a_header_for_controllers_has_bit_offsets_and_its_padding_no_id(
-    made: tuple[target.Generated, driver.Compiled],
+    made: tuple[Generated, driver.Compiled],
 ) -> None:
     assert made[0].manifest.controller_headers == (
         artifact.ControllerHeader(
@@ -170,7 +171,7 @@ def test_a_header_for_controllers_has_bit_offsets_and_its_padding_no_id(
 
 
 def test_the_digest_is_of_the_content_and_stands_in_the_c(
-    made: tuple[target.Generated, driver.Compiled],
+    made: tuple[Generated, driver.Compiled],
 ) -> None:
     generated, compiled = made
     again = target.generate(compiled.program, compiled.p4info(), "p4kube test")
@@ -183,7 +184,7 @@ def test_the_digest_is_of_the_content_and_stands_in_the_c(
 
 
 def test_nothing_of_the_machine_is_in_the_c(
-    made: tuple[target.Generated, driver.Compiled], tmp_path: Path
+    made: tuple[Generated, driver.Compiled], tmp_path: Path
 ) -> None:
     (tmp_path / "deep").mkdir()
     path = tmp_path / "deep" / "made.p4"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 from p4kube_core.compiler.backends.dpdk import program as programs
-from p4kube_core.compiler.backends.dpdk import unit
 from p4kube_core.compiler.ir import statements as st
 from tests.unit.backends import handmade as h
 from tests.unit.backends import routers
 
 
 def text() -> str:
-    return programs.write(unit.make(routers.router()))
+    return programs.write(programs.make(routers.router()))
 
 
 def test_equal_programs_give_equal_bytes() -> None:
@@ -40,6 +39,6 @@ def test_lines_lead_back_to_the_source_and_to_this_file() -> None:
 
 
 def test_a_program_without_tables_has_no_empty_arrays() -> None:
-    c = programs.write(unit.make(h.program((), (h.state("start", ()),), (st.Return(h.SPAN),))))
+    c = programs.write(programs.make(h.program((), (h.state("start", ()),), (st.Return(h.SPAN),))))
     assert ".tables = NULL" in c
     assert "[] = {\n}" not in c

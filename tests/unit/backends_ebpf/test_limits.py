@@ -69,6 +69,17 @@ REFUSALS = [
         "takes no payload into crc32",
     ),
     (
+        {"declarations": "header v_t { varbit<64> v; }", "headers": "v_t v;",
+         "ingress": "hash(hdr.h.b, HashAlgorithm.crc32, 32w0, {hdr.v.v}, 32w9);"},
+        "P4K0508",
+        "takes no varbit into crc32 yet",
+    ),
+    (
+        {"locals": "meter(4194304, MeterType.bytes) m;"},
+        "P4K0507",
+        "at most 1048576 cells in i.m, found 4194304",
+    ),
+    (
         {"metadata": "bit<129> x;", "ingress": "meta.x = meta.x + 1; hdr.h.a = meta.x[7:0];"},
         "P4K0502",
         "at most 128 bits",

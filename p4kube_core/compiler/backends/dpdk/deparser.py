@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from p4kube_core.compiler.backends import expressions, walk
-from p4kube_core.compiler.backends.dpdk import inplace, statements, wire
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends import expressions, inplace, statements, walk, wire
+from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -29,7 +28,7 @@ def write(unit: Unit) -> None:
     statements.declare(unit, control.variables, mentioned)
     if plan is not None:
         _in_place(unit, plan)
-    elif all(isinstance(s, _PURE) for s in walk.st_walk(control.body)):
+    elif all(isinstance(s, _PURE) for s in st.walk(control.body)):
         _in_two_passes(unit, control)
     else:
         _through_buffer(unit, control)
@@ -133,7 +132,7 @@ def _append(unit: Unit, emit: st.Emit) -> None:
 
 def _through_buffer(unit: Unit, control: ir.Control) -> None:
     code = unit.code
-    emits = [s for s in walk.st_walk(control.body) if isinstance(s, st.Emit)]
+    emits = [s for s in st.walk(control.body) if isinstance(s, st.Emit)]
     most = sum(wire.size_bytes(e.header.type) for e in emits)
     code.line(f"uint8_t buffer[{max(most, 1)}];")
     code.line("uint8_t *at = buffer;")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from p4kube_core.compiler.backends import layout
-from p4kube_core.compiler.backends.dpdk.unit import DROPS, Unit
+from p4kube_core.compiler.backends.generated import DIGEST_PLACE
+from p4kube_core.compiler.backends.unit import DROPS, Unit
 from p4kube_core.compiler.ir import program as ir
-
-DIGEST_PLACE: Final = "@digest@"
-"""Stands in the C where the digest will, since the digest is over the C too."""
 
 
 def write(unit: Unit) -> None:

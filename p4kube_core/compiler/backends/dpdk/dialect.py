@@ -12,12 +12,13 @@ from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
 
 if TYPE_CHECKING:
-    from p4kube_core.compiler.backends.dpdk.statements import Writer
+    from p4kube_core.compiler.backends.statements import Writer
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Dpdk:
+    here: str = "cursor.at"
     length: str = "s->length"
     payload: str = "s->payload, (size_t)(s->packet->data + s->packet->length - s->payload)"
     payload_sum: str = "p4k_sum"
@@ -31,7 +32,13 @@ class Dpdk:
     def index(self, index: str, size: int) -> str:  # noqa: ARG002 - the guard is enough
         return index
 
-    def parse(self, writer: Writer, of: st.Extract | st.Advance | st.Lookahead | st.Verify) -> None:
+    def holds(self, size: str) -> str:
+        return f"p4k_holds(&cursor, {size})"
+
+    def skip(self, size: str) -> str:
+        return f"cursor.at += {size};"
+
+    def extract(self, writer: Writer, of: st.Extract) -> None:
         # Here, since extraction needs the unit, and the unit a dialect.
         from p4kube_core.compiler.backends.dpdk import extraction
 

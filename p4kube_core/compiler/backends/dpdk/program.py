@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from p4kube_core.compiler.backends import walk
-from p4kube_core.compiler.backends.dpdk import (
-    deparser,
-    descriptors,
-    parser,
-    statements,
-    tables,
-    unit,
-    wire,
-)
+from p4kube_core.compiler.backends import statements, unit, walk, wire
+from p4kube_core.compiler.backends.dpdk import deparser, descriptors, dialect, parser, tables
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
 
+DROPS: Final = unit.DROPS
 _DROP_PORT: Final = 511  # v1model's egress_spec of a packet that is to be dropped
 
 _MICROSECONDS: Final = "context->now_ns / 1000 & p4k_mask(48)"
@@ -30,8 +23,12 @@ _BLOCKS = (
 )
 
 
+def make(program: ir.Program) -> unit.Unit:
+    return unit.make(program, dialect.DPDK)
+
+
 def write(of: unit.Unit) -> str:
-    """The C, with descriptors.DIGEST_PLACE where the digest belongs."""
+    """The C, with DIGEST_PLACE where the digest belongs."""
     _head(of)
     _state(of)
     _wire(of)
@@ -114,7 +111,7 @@ def _wire(of: unit.Unit) -> None:
     loaded: dict[str, types.Header] = {}
     stored: dict[str, types.Header] = {}
     for body in walk.bodies(of.program):
-        for statement in walk.st_walk(body):
+        for statement in st.walk(body):
             match statement:
                 case st.Extract(header=place) | st.Lookahead(target=place):
                     if isinstance(place.type, types.Header):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from p4kube_core.compiler.backends import joined, layout, values, walk
-from p4kube_core.compiler.backends.dpdk import statements, wire
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends import joined, layout, statements, values, walk, wire
+from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 
@@ -19,7 +18,7 @@ def write(unit: Unit) -> None:
     numbered = {
         statement.table
         for control in unit.program.controls
-        for statement in walk.st_walk(control.body)
+        for statement in st.walk(control.body)
         if isinstance(statement, st.ApplyTable) and statement.action_run is not None
     }
     for table in unit.layout.tables:

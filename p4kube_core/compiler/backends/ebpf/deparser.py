@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from p4kube_core.compiler.backends import joined, varbits, walk
-from p4kube_core.compiler.backends.dpdk import inplace, statements, wire
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends import inplace, joined, statements, varbits, walk, wire
+from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types

@@ -12,7 +12,7 @@ from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
 
 if TYPE_CHECKING:
-    from p4kube_core.compiler.backends.dpdk.statements import Writer
+    from p4kube_core.compiler.backends.statements import Writer
 
 MOST_TURNS: Final = 512  # each of which the verifier goes through, where it cannot tell the last
 LENGTH: Final = "s->work.length"
@@ -24,6 +24,7 @@ POSITION_SHIFT: Final = 8
 @final
 @dataclass(frozen=True, slots=True)
 class Ebpf:
+    here: str = "p4k_here(&s->work, &s->buffers)"
     length: str = LENGTH
     payload: str = "skb, &s->work, &s->buffers"
     payload_sum: str = "p4k_payload_sum"
@@ -37,7 +38,13 @@ class Ebpf:
     def index(self, index: str, size: int) -> str:
         return f"p4k_index({index}, {size})"
 
-    def parse(self, writer: Writer, of: st.Extract | st.Advance | st.Lookahead | st.Verify) -> None:
+    def holds(self, size: str) -> str:
+        return f"p4k_holds(skb, &s->work, &s->buffers, {size})"
+
+    def skip(self, size: str) -> str:
+        return f"s->work.cursor += {size};"
+
+    def extract(self, writer: Writer, of: st.Extract) -> None:
         # Here, since extraction needs the unit, and the unit a dialect.
         from p4kube_core.compiler.backends.ebpf import extraction
 

@@ -1,68 +1,38 @@
-"""What a parser takes from the packet, as C for BPF.
+"""What a parser extracts, as C for BPF.
 
 The bytes are in a buffer in memory, at a place that is kept in memory too: see p4k_bpf_program.h.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING
 
-from p4kube_core import errors
-from p4kube_core.compiler.backends import varbits, walk
-from p4kube_core.compiler.backends.dpdk import extraction, wire
+from p4kube_core.compiler.backends import extraction, varbits, walk, wire
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
 
 if TYPE_CHECKING:
-    from p4kube_core.compiler.backends.dpdk.statements import Writer
-
-HERE: Final = "p4k_here(&s->work, &s->buffers)"
+    from p4kube_core.compiler.backends.statements import Writer
 
 
-def write(writer: Writer, of: st.Extract | st.Advance | st.Lookahead | st.Verify) -> None:
-    """One statement; where it fails it jumps to the parser's end, with the error set."""
-    match of:
-        case st.Verify():
-            writer.unit.code.open(f"if ({writer.unit.printer.negated(of.condition)})")
-            writer.fail(writer.show(of.error))
-            writer.unit.code.close()
-        case st.Extract():
-            _extract(writer, of)
-        case st.Advance():
-            _advance(writer, of)
-        case st.Lookahead():
-            _lookahead(writer, of)
-        case _:
-            assert_never(of)
-
-
-def _require(writer: Writer, size: str) -> None:
-    writer.unit.code.line(f"if (!p4k_holds(skb, &s->work, &s->buffers, {size}))")
-    writer.unit.code.line(f"\t{writer.fail_with('PacketTooShort')}")
-
-
-def _skip(writer: Writer, size: str) -> None:
-    writer.unit.code.line(f"s->work.cursor += {size};")
-
-
-def _extract(writer: Writer, of: st.Extract) -> None:
+def write(writer: Writer, of: st.Extract) -> None:
     unit, header = writer.unit, of.header.type
     assert isinstance(header, types.Header)
     if of.varbit_bits is not None:
         _extract_varying(writer, of, of.varbit_bits)
         return
     size = wire.size_bytes(header)
-    _require(writer, str(size))
+    extraction.require(writer, str(size))
     path = walk.path_of(of.header)
     head = unit.heads.get(path)
     if head is None:
         load = unit.function("load", header.name)
-        writer.guarded(unit.printer.spot(of.header), f"{load}(&{{}}, {HERE});")
+        writer.guarded(unit.printer.spot(of.header), f"{load}(&{{}}, {unit.dialect.here});")
     else:
         _take_what_changes(writer, of.header, header, path)
         unit.code.line(f"s->{head} = P4K_ZEROS + s->work.cursor;")
-    _skip(writer, str(size))
+    unit.code.line(unit.dialect.skip(str(size)))
 
 
 def _extract_varying(writer: Writer, of: st.Extract, size_bits: ex.Expression) -> None:
@@ -125,37 +95,8 @@ def _take_what_changes(writer: Writer, place: ex.Place, header: types.Header, pa
     if not taken:
         return
     code.open()
-    code.line(f"const uint8_t *const at = {HERE};")
+    code.line(f"const uint8_t *const at = {unit.dialect.here};")
     code.line()
     for group in taken:
         wire.load_group(unit, group, "at")
     code.close()
-
-
-def _advance(writer: Writer, of: st.Advance) -> None:
-    code = writer.unit.code
-    if isinstance(of.bits, ex.Const) and of.bits.value % 8 == 0:
-        _require(writer, str(of.bits.value // 8))
-        _skip(writer, str(of.bits.value // 8))
-        return
-    bits = writer.unit.printer.operand(of.bits)
-    code.line(f"if ({bits} % 8 != 0)")
-    code.line(f"\t{writer.fail_with('ParserInvalidArgument')}")
-    _require(writer, f"{bits} / 8")
-    _skip(writer, f"{bits} / 8")
-
-
-def _lookahead(writer: Writer, of: st.Lookahead) -> None:
-    to = of.target.type
-    _require(writer, str(wire.size_bytes(to)))
-    spot = writer.unit.printer.spot(of.target)
-    match to:
-        case types.Bits() | types.Bool():
-            writer.guarded(spot, f"{{}} = {wire.load_leaf(to, 0, HERE)};")
-        case types.Header():
-            load = writer.unit.function("load", to.name)
-            writer.guarded(spot, f"{load}(&{{}}, {HERE});")
-        case types.Struct() | types.Stack():
-            extraction.peek(writer, of.target, 0, HERE)
-        case _:
-            raise errors.InvariantViolated(f"a lookahead of {to}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from p4kube_core.compiler.backends import layout, values
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends.unit import Unit
 
 _SLOTS: Final = "P4K_BPF_SLOTS"
 _LEVELS: Final = "P4K_BPF_SLOTS * P4K_BPF_LEVELS"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from p4kube_core.compiler.backends.dpdk import graph, statements
-from p4kube_core.compiler.backends.dpdk import parser as shared
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends import graph, statements, states
+from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import program as ir
 
 _GO_ON: Final = 2  # what a step returns besides false and true
@@ -31,10 +30,10 @@ def _write_labels(unit: Unit) -> None:
     parser = unit.program.parser
     _open(unit, "parse")
     writer = statements.Writer(unit, "goto accept;", "goto accept;", parser.error)
-    labelled = shared.jumped_to(parser)
-    for state, next_one in zip(parser.states, shared.following(parser), strict=True):
-        shared.write_state(writer, state, next_one, False, state.name in labelled)
-    shared.end(writer, parser)
+    labelled = states.jumped_to(parser)
+    for state, next_one in zip(parser.states, states.following(parser), strict=True):
+        states.write_state(writer, state, next_one, False, state.name in labelled)
+    states.end(writer, parser)
     unit.code.close()
 
 
@@ -57,13 +56,13 @@ def _write_steps(unit: Unit) -> None:
             else f"case {numbers[state.name]}:"
         )
         code.open()
-        shared.write_state(writer, state, None, False, False)
+        states.write_state(writer, state, None, False, False)
         code.close()
     code.line("}")
-    shared.end(writer, parser)
+    states.end(writer, parser)
     code.close()
     _open(unit, "parse")
-    code.open(f"for (uint32_t i = 0; i < {shared.STEP_LIMIT}; i++)")
+    code.open(f"for (uint32_t i = 0; i < {states.STEP_LIMIT}; i++)")
     code.line("const int result = step(skb);")
     code.line()
     code.line(f"if (result != {_GO_ON})")

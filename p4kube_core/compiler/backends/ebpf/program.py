@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from p4kube_core.compiler.backends import varbits, walk
-from p4kube_core.compiler.backends.dpdk import statements, unit, wire
+from p4kube_core.compiler.backends import statements, unit, varbits, walk, wire
 from p4kube_core.compiler.backends.ebpf import deparser, dialect, maps, parser, tables, window
+from p4kube_core.compiler.backends.generated import DIGEST_PLACE
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types
@@ -16,7 +16,6 @@ DROPS: Final = (*unit.DROPS, "no_port", "no_peer", "too_many_hops")
 """Reasons by drop index; the runtime's enum p4k_bpf_drop has the same order."""
 
 _WIDE_DIVISION: Final = re.compile(r"p4k_(div|mod)(_signed)?_wide\(")
-DIGEST_PLACE: Final = "@digest@"
 _DROP_PORT: Final = 511  # v1model's egress_spec of a packet that is to be dropped
 _MICROSECONDS: Final = "bpf_ktime_get_ns() / 1000 & p4k_mask(48)"
 _BLOCKS: Final = (
@@ -69,7 +68,7 @@ def _sizes(of: unit.Unit) -> dict[str, int]:
     pieces = [8]
     emitted = 0
     for body in walk.bodies(of.program):
-        for statement in walk.st_walk(body):
+        for statement in st.walk(body):
             match statement:
                 case st.Extract(header=place) | st.Lookahead(target=place):
                     pieces.append(wire.size_bytes(place.type))
@@ -153,7 +152,7 @@ def _wire(of: unit.Unit) -> None:
     loaded: dict[str, types.Header] = {}
     stored: dict[str, types.Header] = {}
     for body in walk.bodies(of.program):
-        for statement in walk.st_walk(body):
+        for statement in st.walk(body):
             match statement:
                 case st.Extract(header=place) | st.Lookahead(target=place):
                     stays = isinstance(statement, st.Extract) and of.in_place is not None

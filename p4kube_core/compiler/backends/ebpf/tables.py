@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from p4kube_core.compiler.backends import joined, layout, values, walk
-from p4kube_core.compiler.backends.dpdk import statements, wire
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends import joined, layout, statements, values, walk, wire
 from p4kube_core.compiler.backends.ebpf import dialect
+from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 
@@ -17,7 +16,7 @@ def write(unit: Unit) -> None:
     applied = {
         statement.table: statement
         for control in unit.program.controls
-        for statement in walk.st_walk(control.body)
+        for statement in st.walk(control.body)
         if isinstance(statement, st.ApplyTable)
     }
     tables = [t for t in unit.layout.tables if t.table.name in applied]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final
 
-from p4kube_core.compiler import artifact as digests
+from p4kube_core.compiler.backends import generated as generation
 from p4kube_core.compiler.backends import manifest as manifests
-from p4kube_core.compiler.backends.dpdk import object as toolchains
-from p4kube_core.compiler.backends.dpdk.target import Generated
 from p4kube_core.compiler.backends.ebpf import limits, program
 from p4kube_core.compiler.backends.ebpf import object as objects
+from p4kube_core.compiler.backends.generated import Generated
+from p4kube_core.compiler.backends.toolchain import Toolchain
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.model import artifact
 
@@ -30,21 +29,14 @@ def generate(of: ir.Program, p4info: Any, compiler: str) -> Generated:
     parts = program.make(of)
     c = program.write(parts)
     manifest = manifests.make(of, parts.layout, p4info, NAME, compiler, program.DROPS)
-    info: bytes = p4info.SerializeToString(deterministic=True)
-    digest = digests.digest_of(manifest, info, c)
-    return Generated(
-        manifest=dataclasses.replace(manifest, digest=digest),
-        p4info=info,
-        c=c.replace(program.DIGEST_PLACE, digest),
-        warnings=limits.warnings(of),
-    )
+    return generation.finished(manifest, p4info, c, limits.warnings(of))
 
 
-def build(generated: Generated, toolchain: toolchains.Toolchain) -> artifact.Artifact:
+def build(generated: Generated, toolchain: Toolchain) -> artifact.Artifact:
     """Add the object.
 
     Raises:
-        errors.MachineError: no clang.
+        errors.MachineError: no compiler.
     """
     made = objects.build(generated.c, toolchain)
     return artifact.Artifact(generated.manifest, generated.p4info, generated.c, made)

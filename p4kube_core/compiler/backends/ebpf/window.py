@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from p4kube_core.compiler.backends import walk
-from p4kube_core.compiler.backends.dpdk import graph, wire
+from p4kube_core.compiler.backends import graph, wire
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -41,7 +40,7 @@ def size_bytes(parser: ir.Parser) -> int | None:
 def _through(body: st.Body, taken: int) -> tuple[int, int] | None:
     """Bytes taken and looked at behind a body; branches count as if all were run."""
     looked = taken
-    for statement in walk.st_walk(body):
+    for statement in st.walk(body):
         match statement:
             case st.Loop():
                 return None

@@ -7,9 +7,15 @@ from dataclasses import dataclass, field
 from typing import assert_never, final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import expressions, places, values, walk
-from p4kube_core.compiler.backends.dpdk import hashes
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends import (
+    expressions,
+    extraction,
+    hashes,
+    places,
+    values,
+    walk,
+)
+from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -50,7 +56,7 @@ class Writer:
                     self.unit.printer.spot(of.stack), "{}.next = " + self.show(of.value) + ";"
                 )
             case st.Extract() | st.Advance() | st.Lookahead() | st.Verify():
-                self.unit.dialect.parse(self, of)
+                extraction.write(self, of)
             case st.Emit():
                 if self.emit is None:
                     raise errors.InvariantViolated("an emit stands outside of the deparser")

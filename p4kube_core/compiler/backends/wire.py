@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from p4kube_core.compiler.backends import expressions, joined, values, varbits
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import types
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
-from p4kube_core.compiler.backends import varbits, walk
-from p4kube_core.compiler.backends.dpdk import graph
+from p4kube_core.compiler.backends import graph, varbits, walk
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -66,7 +65,7 @@ def plan(program: ir.Program) -> Plan | None:
 
 def _statements(program: ir.Program) -> Iterator[st.Statement]:
     for body in walk.bodies(program):
-        yield from walk.st_walk(body)
+        yield from st.walk(body)
 
 
 def _indexed(place: ex.Place) -> bool:
@@ -91,7 +90,7 @@ def _extracted_in_order(of: ir.Parser, order: dict[str, int]) -> bool:
         name = work.pop()
         state = states[name]
         last = latest[name]
-        for statement in walk.st_walk(state.body):
+        for statement in st.walk(state.body):
             if isinstance(statement, st.Advance | st.Loop):
                 return False
             if not isinstance(statement, st.Extract):

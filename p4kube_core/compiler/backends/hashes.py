@@ -7,7 +7,7 @@ from typing import Final
 
 from p4kube_core import errors
 from p4kube_core.compiler.backends import expressions, joined
-from p4kube_core.compiler.backends.dpdk.unit import Unit
+from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import statements as st
 from p4kube_core.compiler.ir import types

@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from p4kube_core import errors
-from p4kube_core.compiler.backends import code, expressions, layout, names, places, walk
+from p4kube_core.compiler.backends import (
+    code,
+    expressions,
+    graph,
+    inplace,
+    layout,
+    names,
+    places,
+    walk,
+)
 from p4kube_core.compiler.backends.dialect import Dialect
-from p4kube_core.compiler.backends.dpdk import graph, inplace
-from p4kube_core.compiler.backends.dpdk.dialect import DPDK
 from p4kube_core.compiler.ir import expressions as ex
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -76,7 +83,7 @@ def multicasts(program: ir.Program) -> Iterator[st.Assign]:
     """Statements that may send the packet to a multicast group; group 0 is none."""
     path = f"{program.metadata}.mcast_grp"
     for body in walk.bodies(program):
-        for statement in walk.st_walk(body):
+        for statement in st.walk(body):
             if isinstance(statement, st.Assign) and walk.path_of(statement.target) == path:
                 value = statement.value
                 if not (isinstance(value, ex.Const) and value.value == 0):
@@ -117,7 +124,7 @@ def _steady(
     return found
 
 
-def make(program: ir.Program, dialect: Dialect = DPDK) -> Unit:
+def make(program: ir.Program, dialect: Dialect) -> Unit:
     program = _without_first_clears(program)
     c_types = places.CTypes()
     owned = walk.variables(program) if dialect.keeps_all else program.variables
@@ -144,6 +151,6 @@ def make(program: ir.Program, dialect: Dialect = DPDK) -> Unit:
         exiting=frozenset(
             action.name
             for action in program.actions
-            if any(isinstance(s, st.Exit) for s in walk.st_walk(action.body))
+            if any(isinstance(s, st.Exit) for s in st.walk(action.body))
         ),
     )
