@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
+from p4kube_core.agent import metering
 from p4kube_core.agent.control import Control, DataplaneRefused
 from p4kube_core.agent.record import DeviceRecord, PortWish
-from p4kube_core.agent.store import Store, TableStore
+from p4kube_core.agent.store import MeterStore, Store, TableStore, cell_key
 from p4kube_core.model import artifact
 
 log = logging.getLogger(__name__)
+
+_CELLS_A_REQUEST: Final = 1 << 16
 
 
 @final
@@ -74,6 +78,7 @@ async def converge(control: Control, record: DeviceRecord, objects: Path) -> tup
             await load_program(control, record, store, held is None, objects)
         for table in store.tables.values():
             await converge_table(control, record.device_id, table)
+        await converge_meters(control, record.device_id, store)
         # Last: until its entries are there a function may let through what it is to stop.
         problems += await converge_wires(control, record)
     except DataplaneRefused as e:
@@ -153,6 +158,42 @@ async def converge_table(control: Control, device_id: int, table: TableStore) ->
         if blob[: packer.tail_bytes] != wanted.ljust(packer.tail_bytes, b"\0"):
             data = table.default or b""
             await control.call("default_write", data, device=device_id, table=packer.index)
+
+
+async def converge_meters(control: Control, device_id: int, store: Store) -> None:
+    """Make the data plane's configurations of meters be the store's; one that it has is kept.
+
+    A direct meter's cells are reached through their entries, which are there by now.
+    """
+    for meter in store.meters.values():
+        if meter.meter.table is None:
+            await _converge_cells(control, device_id, meter)
+            continue
+        table = store.tables[meter.meter.table]
+        written = [
+            control.send(
+                "direct_meter_write",
+                identity + tail + metering.cell(meter.cells.get(identity)),
+                device=device_id,
+                table=meter.meter.table,
+            )
+            for identity, tail in table.entries.items()
+        ]
+        await asyncio.gather(*written)
+
+
+async def _converge_cells(control: Control, device_id: int, meter: MeterStore) -> None:
+    index, size = meter.meter.index, meter.meter.size
+    for first in range(0, size, _CELLS_A_REQUEST):
+        count = min(_CELLS_A_REQUEST, size - first)
+        wanted = b"".join(
+            metering.cell(meter.cells.get(cell_key(cell))) for cell in range(first, first + count)
+        )
+        _, held = await control.call(
+            "meter_read", device=device_id, meter=index, first=first, count=count
+        )
+        if held != wanted:
+            await control.call("meter_write", wanted, device=device_id, meter=index, first=first)
 
 
 async def load_program(

@@ -6,14 +6,8 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
+from p4kube_core.agent import metering
 from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
-from p4kube_core.agent.plan import (
-    CounterStep,
-    DefaultStep,
-    DirectCounterStep,
-    EntriesStep,
-    Step,
-)
 from p4kube_core.agent.refusal import (
     ALREADY_EXISTS,
     INTERNAL,
@@ -21,6 +15,16 @@ from p4kube_core.agent.refusal import (
     NOT_FOUND,
     RESOURCE_EXHAUSTED,
     Refusal,
+)
+from p4kube_core.agent.steps import (
+    CounterStep,
+    DefaultStep,
+    DirectCounterStep,
+    DirectMeterStep,
+    EntriesStep,
+    MeterStep,
+    RegisterStep,
+    Step,
 )
 
 _CODES: Final = {
@@ -73,6 +77,19 @@ def _send(control: Control, device: int, step: Step) -> Coroutine[Any, Any, Any]
             cells = CELL.pack(step.packets, step.bytes) * step.count
             future = control.send(
                 "counter_write", cells, device=device, counter=step.counter, first=step.first
+            )
+        case DirectMeterStep():
+            blob = step.record + metering.cell(step.config)
+            future = control.send("direct_meter_write", blob, device=device, table=step.table)
+        case MeterStep():
+            blob = metering.cell(step.config) * step.count
+            future = control.send(
+                "meter_write", blob, device=device, meter=step.meter, first=step.first
+            )
+        case RegisterStep():
+            blob = step.value.to_bytes(8, "big") * step.count
+            future = control.send(
+                "register_write", blob, device=device, register=step.register, first=step.first
             )
     return _answer(future)
 

@@ -14,7 +14,7 @@ from p4kube_core.agent import converge, delivery, pipeline, record, succession
 from p4kube_core.agent.control import Control, DataplaneLost, DataplaneRefused
 from p4kube_core.agent.journal import Journal
 from p4kube_core.agent.keeper import Keeper
-from p4kube_core.agent.plan import Plan, Step
+from p4kube_core.agent.plan import Plan
 from p4kube_core.agent.record import DeviceRecord, PortWish, Slot
 from p4kube_core.agent.refusal import (
     ABORTED,
@@ -25,6 +25,7 @@ from p4kube_core.agent.refusal import (
     UNAVAILABLE,
     Refusal,
 )
+from p4kube_core.agent.steps import Step
 from p4kube_core.agent.store import Store
 
 T = TypeVar("T")
@@ -174,9 +175,8 @@ class Device:
         if rollback and plan.refusals:
             plan.undo()
             return _aborted(plan.refusals, len(request.updates))
-        touched = plan.touched()
         try:
-            self._keep_states(store, touched)
+            self._keep_states(store, plan)
         except Refusal:
             plan.undo()
             raise
@@ -185,21 +185,24 @@ class Device:
         failed = await self._carry_out(control, plan.steps)
         if failed:
             plan.undo(None if rollback else failed)
-            self._keep_states(store, touched)
+            self._keep_states(store, plan)
             if rollback:
-                await self._converge_tables(store, touched)
+                await self._converge_tables(store, plan.touched())
                 return _aborted(failed, len(request.updates))
         return plan.refusals | failed
 
-    def _keep_states(self, store: Store, touched: dict[int, dict[bytes, None]]) -> None:
-        if touched:
-            slot = Slot.SAVED if store is self.record.saved else Slot.COMMITTED
-            self.keep(
-                b"".join(
-                    record.states_item(slot, store.tables[index], identities)
-                    for index, identities in touched.items()
-                )
-            )
+    def _keep_states(self, store: Store, plan: Plan) -> None:
+        slot = Slot.SAVED if store is self.record.saved else Slot.COMMITTED
+        states = [
+            record.states_item(slot, store.tables[index], identities)
+            for index, identities in plan.touched().items()
+        ]
+        cells = [
+            record.cells_item(slot, store.meters[index], keys)
+            for index, keys in plan.touched_cells().items()
+        ]
+        if states or cells:
+            self.keep(b"".join(states + cells))
 
     async def _control(self) -> Control:
         try:
@@ -227,6 +230,7 @@ class Device:
             control = await self.synced()
             for index in indices:
                 await converge.converge_table(control, self.record.device_id, store.tables[index])
+            await converge.converge_meters(control, self.record.device_id, store)
         except (DataplaneLost, DataplaneRefused) as e:
             raise Refusal(UNAVAILABLE, f"the data plane ended during the rollback: {e}") from e
 
@@ -286,6 +290,7 @@ class Device:
         for table in store.tables.values():
             brought = store.brought(table.packer.index)
             body += record.table_frames(Slot.COMMITTED, table, brought)
+        body += record.meter_frames(Slot.COMMITTED, store)
         self._committed(store, b"".join(body))
 
     async def _try(self, store: Store) -> None:
@@ -315,6 +320,7 @@ class Device:
             await converge.load_program(control, self.record, store, new, self._objects)
             for table in store.tables.values():
                 await converge.converge_table(control, device_id, table)
+            await converge.converge_meters(control, device_id, store)
             problems = await converge.converge_wires(control, self.record)
         except DataplaneRefused as e:
             self._epoch = 0  # it may have the new program: back to the record at the next occasion

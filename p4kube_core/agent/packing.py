@@ -15,7 +15,6 @@ from p4kube_core.agent.refusal import (
     INVALID_ARGUMENT,
     OUT_OF_RANGE,
     PERMISSION_DENIED,
-    UNIMPLEMENTED,
     Refusal,
     listed,
 )
@@ -34,12 +33,14 @@ class Packer:
         "_fields",
         "_lpm_base",
         "_pad",
+        "_ranges",
         "_required",
         "actions",
         "const",
         "const_default",
         "default",
         "direct_counter",
+        "direct_meter",
         "id",
         "identity_bytes",
         "index",
@@ -61,6 +62,7 @@ class Packer:
         self.const_default = table.const_default
         self.default = table.default
         self.direct_counter = table.direct_counter
+        self.direct_meter = table.direct_meter
         extra = {"exact": 0, "lpm": 2, "ternary": table.key_bytes + 4}[table.kind]
         self.identity_bytes = table.key_bytes + extra
         self.tail_bytes = 2 + table.data_bytes
@@ -70,6 +72,8 @@ class Packer:
         }
         self._every = (1 << len(table.fields)) - 1
         self._required = sum(f.bit for f in self._fields.values() if f.match == "exact")
+        # A range that is not given ends at the highest value, in the place of others' masks.
+        self._ranges = sum(f.most << f.shift for f in self._fields.values() if f.match == "range")
         lpm = next((f for f in self._fields.values() if f.match == "lpm"), None)
         self._lpm_base = table.key_bytes * 8 - lpm.width if lpm and table.kind == "lpm" else 0
         self._by_index = {i: layout.action_of(actions[i], table) for i in table.actions}
@@ -97,7 +101,8 @@ class Packer:
         elif priority:
             raise self._refuse(f"want priority 0, since no field is ternary; got {priority}")
         fields = self._fields
-        key = mask = prefix = seen = 0
+        key = prefix = seen = 0
+        mask = self._ranges
         for match in entry.match:
             field = fields.get(match.field_id)
             if field is None:
@@ -114,7 +119,7 @@ class Packer:
             else:
                 value, bits, prefix = self._masked(field, match)
                 key |= value << field.shift
-                mask |= bits << field.shift
+                mask = mask & ~(field.most << field.shift) | bits << field.shift
         if seen & self._required != self._required:
             missing = [f for f in fields.values() if f.match == "exact" and not seen & f.bit]
             raise self._refuse(f"want field {listed(map(layout.describe, missing))}, found none")
@@ -181,7 +186,12 @@ class Packer:
                 prefix = bits.bit_count()
             else:
                 bits = prefix
-            if bits:
+            if field.match == "range":
+                if (value, bits) != (0, field.most):
+                    match = entry.match.add()
+                    match.field_id = field.id
+                    match.range.low, match.range.high = _shortest(value), _shortest(bits)
+            elif bits:
                 match = entry.match.add()
                 match.field_id = field.id
                 if field.match == "lpm":
@@ -224,9 +234,9 @@ class Packer:
         if self.kind == "ternary":
             mask = int.from_bytes(identity[self.key_bytes : 2 * self.key_bytes], "big")
             parts = [
-                f"{f.name}={key >> f.shift & f.most:#x}&&&{mask >> f.shift & f.most:#x}"
+                text
                 for f in self._fields.values()
-                if mask >> f.shift & f.most
+                if (text := _described(f, key >> f.shift & f.most, mask >> f.shift & f.most))
             ]
             return ", ".join([*parts, f"priority {int.from_bytes(identity[-4:], 'big')}"])
         prefix = int.from_bytes(identity[-2:], "big") - self._lpm_base
@@ -268,13 +278,20 @@ class Packer:
                     f"want {value & bits:#x}"
                 )
             return value, bits, prefix
-        if kind == "optional":
-            return self._number(field, match.optional.value, "value"), field.most, 0
-        raise Refusal(
-            UNIMPLEMENTED,
-            f"table {self.name}, field {field.name}: {kind} matches are not supported by this "
-            "target; exact, lpm, ternary and optional are",
-        )
+        if kind == "range":
+            return *self._span(field, match.range), 0
+        return self._number(field, match.optional.value, "value"), field.most, 0
+
+    def _span(self, field: Field, span: Any) -> tuple[int, int]:
+        low = self._number(field, span.low, "low end")
+        high = self._number(field, span.high, "high end")
+        if low > high:
+            raise self._refuse(
+                f"field {field.name}: want a range from low to high, got {low:#x} to {high:#x}"
+            )
+        if (low, high) == (0, field.most):
+            raise self._refuse(f"field {field.name}: that range matches all; leave the field out")
+        return low, high
 
     def _number(self, field: Field, data: bytes, what: str) -> int:
         value = int.from_bytes(data, "big")
@@ -332,6 +349,13 @@ class Packer:
 
     def _field_list(self) -> str:
         return listed(map(layout.describe, self._fields.values()))
+
+
+def _described(field: Field, value: int, bits: int) -> str:
+    """A field of a ternary table as people read it; empty where it matches all."""
+    if field.match == "range":
+        return "" if (value, bits) == (0, field.most) else f"{field.name}={value:#x}..{bits:#x}"
+    return f"{field.name}={value:#x}&&&{bits:#x}" if bits else ""
 
 
 def _shortest(value: int) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from p4kube_core import protos
 from p4kube_core.agent.packing import Packer
@@ -19,6 +20,8 @@ class Pipeline:
     object: bytes  # the shared object
     tables: dict[int, Packer]  # by P4Info id
     counters: dict[int, artifact.Counter]  # the indirect ones, by P4Info id
+    meters: dict[int, artifact.Meter]  # the indirect ones, by P4Info id
+    registers: dict[int, artifact.Register]  # by P4Info id
 
     def table(self, table_id: int) -> Packer:
         """The table of this id.
@@ -38,11 +41,26 @@ class Pipeline:
         Raises:
             Refusal: NOT_FOUND.
         """
-        found = self.counters.get(counter_id)
-        if found is None:
-            known = listed(f"{c.name} ({c.id})" for c in self.counters.values())
-            raise Refusal(NOT_FOUND, f"no counter {counter_id}; counters: {known}")
-        return found
+        return _found("counter", self.counters, counter_id)
+
+    def meter(self, meter_id: int) -> artifact.Meter:
+        """The indirect meter of this id; raises as `counter`."""
+        return _found("meter", self.meters, meter_id)
+
+    def register(self, register_id: int) -> artifact.Register:
+        """The register of this id; raises as `counter`."""
+        return _found("register", self.registers, register_id)
+
+
+_Held = TypeVar("_Held", artifact.Counter, artifact.Meter, artifact.Register)
+
+
+def _found(noun: str, among: Mapping[int, _Held], number: int) -> _Held:
+    found = among.get(number)
+    if found is None:
+        known = listed(f"{held.name} ({held.id})" for held in among.values())
+        raise Refusal(NOT_FOUND, f"no {noun} {number}; {noun}s: {known}")
+    return found
 
 
 def load(config: Any) -> Pipeline:
@@ -71,6 +89,8 @@ def load(config: Any) -> Pipeline:
         object=held.object,
         tables={table.id: Packer(table, manifest.actions) for table in manifest.tables},
         counters={c.id: c for c in manifest.counters if c.table is None},
+        meters={m.id: m for m in manifest.meters if m.table is None},
+        registers={r.id: r for r in manifest.registers},
     )
 
 
@@ -85,6 +105,8 @@ def _check_p4info(info: Any, manifest: artifact.Manifest) -> None:
         ("table", info.tables, [(t.id, t.name) for t in manifest.tables]),
         ("action", info.actions, [(a.id, a.name) for a in manifest.actions]),
         ("counter", info.counters, [(c.id, c.name) for c in manifest.counters if c.table is None]),
+        ("meter", info.meters, [(m.id, m.name) for m in manifest.meters if m.table is None]),
+        ("register", info.registers, [(r.id, r.name) for r in manifest.registers]),
     )
     for noun, objects, wanted in groups:
         held = {(o.preamble.id, o.preamble.name) for o in objects}

@@ -5,13 +5,14 @@ Pure: decides and changes the store, which `undo` takes back; touches neither jo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, final
 
 from p4kube_core import protos
+from p4kube_core.agent import metering, p4data
 from p4kube_core.agent.refusal import (
     ALREADY_EXISTS,
+    FAILED_PRECONDITION,
     INVALID_ARGUMENT,
     NOT_FOUND,
     OUT_OF_RANGE,
@@ -20,56 +21,35 @@ from p4kube_core.agent.refusal import (
     UNIMPLEMENTED,
     Refusal,
 )
-from p4kube_core.agent.store import DEFAULT_ENTRY, NO_EXTRAS, Extras, State, Store, TableStore
+from p4kube_core.agent.steps import (
+    CounterStep,
+    DefaultStep,
+    DirectCounterStep,
+    DirectMeterStep,
+    EntriesStep,
+    MeterStep,
+    RegisterStep,
+    Step,
+)
+from p4kube_core.agent.store import (
+    DEFAULT_ENTRY,
+    NO_EXTRAS,
+    Extras,
+    MeterStore,
+    State,
+    Store,
+    TableStore,
+    cell_key,
+)
 
 INSERT: Final[int] = protos.p4runtime.Update.INSERT
 MODIFY: Final[int] = protos.p4runtime.Update.MODIFY
 DELETE: Final[int] = protos.p4runtime.Update.DELETE
 _MODES: Final = {INSERT: "insert", MODIFY: "modify", DELETE: "delete"}
-_SUPPORTED: Final = "TableEntry, CounterEntry and DirectCounterEntry are"
-
-
-@final
-@dataclass(slots=True)
-class EntriesStep:
-    """Records of one table, one mode; `positions` says which update each record is of."""
-
-    table: int
-    mode: str
-    records: list[bytes] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class DefaultStep:
-    table: int
-    data: bytes  # empty: the program's own
-    position: int
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class DirectCounterStep:
-    table: int
-    record: bytes
-    packets: int
-    bytes: int
-    position: int
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class CounterStep:
-    counter: int
-    first: int
-    count: int
-    packets: int
-    bytes: int
-    position: int
-
-
-Step = EntriesStep | DefaultStep | DirectCounterStep | CounterStep
+_SUPPORTED: Final = (
+    "TableEntry, CounterEntry, DirectCounterEntry, MeterEntry, DirectMeterEntry and RegisterEntry "
+    "are"
+)
 
 
 @final
@@ -81,13 +61,21 @@ class Undo(NamedTuple):
 
 
 @final
+class MeterUndo(NamedTuple):
+    position: int
+    meter: MeterStore
+    key: bytes
+    before: bytes | None
+
+
+@final
 class Plan:
     """The outcome of a batch: refusals by position, steps in order, and how to take it back."""
 
     def __init__(self, store: Store, committed: bool) -> None:
         self.refusals: dict[int, Refusal] = {}
         self.steps: list[Step] = []
-        self.undos: list[Undo] = []
+        self.undos: list[Undo | MeterUndo] = []
         self._store = store
         self._committed = committed
         self._last: EntriesStep | None = None
@@ -103,14 +91,27 @@ class Plan:
         """Take the given updates, or all, out of the store again."""
         wanted = None if positions is None else set(positions)
         for undo in reversed(self.undos):
-            if wanted is None or undo.position in wanted:
+            if wanted is not None and undo.position not in wanted:
+                continue
+            if isinstance(undo, MeterUndo):
+                undo.meter.put(undo.key, undo.before)
+            else:
                 undo.table.restore(undo.identity, undo.before)
 
     def touched(self) -> dict[int, dict[bytes, None]]:
         """Identities that the batch changed, each once and in order, by table index."""
         found: dict[int, dict[bytes, None]] = {}
         for undo in self.undos:
-            found.setdefault(undo.table.packer.index, {})[undo.identity] = None
+            if isinstance(undo, Undo):
+                found.setdefault(undo.table.packer.index, {})[undo.identity] = None
+        return found
+
+    def touched_cells(self) -> dict[int, dict[bytes, None]]:
+        """The same of cells of meters, by index of the meter."""
+        found: dict[int, dict[bytes, None]] = {}
+        for undo in self.undos:
+            if isinstance(undo, MeterUndo):
+                found.setdefault(undo.meter.meter.index, {})[undo.key] = None
         return found
 
     # --- one update
@@ -127,6 +128,12 @@ class Plan:
             self._counter_entry(position, kind, entity.counter_entry)
         elif sort == "direct_counter_entry":
             self._direct_counter_entry(position, kind, entity.direct_counter_entry)
+        elif sort == "meter_entry":
+            self._meter_entry(position, kind, entity.meter_entry)
+        elif sort == "direct_meter_entry":
+            self._direct_meter_entry(position, kind, entity.direct_meter_entry)
+        elif sort == "register_entry":
+            self._register_entry(position, kind, entity.register_entry)
         elif sort is None:
             raise Refusal(INVALID_ARGUMENT, "want an entity, found none")
         else:
@@ -143,8 +150,8 @@ class Plan:
         if packer.const and kind != MODIFY:
             raise Refusal(
                 PERMISSION_DENIED,
-                f"table {packer.name}: its entries are const; only direct counters and the default "
-                "action can be written",
+                f"table {packer.name}: its entries are const; only direct counters and meters and "
+                "the default action can be written",
             )
         if kind == INSERT and not packer.key_bytes:
             raise _refuse(table, "it has no key, so no entries; only its default action")
@@ -155,6 +162,9 @@ class Plan:
                 raise _not_found(table, identity)
             self._record(position, table, identity, kind, identity + held)
             table.drop(identity)
+            meter = self._store.direct_meter(table)
+            if meter is not None:  # the data plane lets it go with its entry
+                self._configure(position, meter, (identity,), None)
         elif kind == INSERT:
             self._insert(position, table, identity, held, entry)
         else:
@@ -167,7 +177,7 @@ class Plan:
         if not entry.HasField("action"):
             raise _refuse(table, "want an action, found none")
         tail = self._tail(table, entry)
-        _check_rest(table, entry)
+        config = self._check_rest(table, entry)
         if held is not None:
             raise Refusal(
                 ALREADY_EXISTS,
@@ -180,6 +190,8 @@ class Plan:
         self._record(position, table, identity, INSERT, identity + tail)
         table.put(identity, tail, _extras(entry))
         self._counter_data(position, table, identity + tail, entry)
+        if config is not None:
+            self._meter_config(position, table, identity, tail, config)
 
     def _modify(
         self, position: int, table: TableStore, identity: bytes, held: bytes | None, entry: Any
@@ -190,13 +202,16 @@ class Plan:
                 PERMISSION_DENIED, f"table {packer.name}: the action of a const entry cannot change"
             )
         tail = self._tail(table, entry) if entry.HasField("action") else held
-        _check_rest(table, entry)
+        config = self._check_rest(table, entry)
         if held is None or tail is None:
             raise _not_found(table, identity)
         if entry.HasField("action"):
             self._record(position, table, identity, MODIFY, identity + tail)
             table.put(identity, tail, _extras(entry))
         self._counter_data(position, table, identity + tail, entry)
+        # An entry given anew without a configuration has none.
+        if config is not None or entry.HasField("action"):
+            self._meter_config(position, table, identity, tail, config)
 
     def _tail(self, table: TableStore, entry: Any) -> bytes:
         action = entry.action
@@ -213,12 +228,14 @@ class Plan:
             raise _refuse(table, "want no match and priority 0 with is_default_action")
         if packer.const_default:
             raise Refusal(PERMISSION_DENIED, f"table {packer.name}: its default action is const")
-        _check_rest(table, entry)
+        config = self._check_rest(table, entry)
         if entry.HasField("counter_data"):
             raise Refusal(
                 UNIMPLEMENTED,
                 f"table {packer.name}: the counter of the default entry can be read, not written",
             )
+        if config is not None:
+            raise _default_meter(table)
         data: bytes | None = None
         if entry.HasField("action"):
             if (sort := entry.action.WhichOneof("type")) != "action":
@@ -227,6 +244,25 @@ class Plan:
         self.undos.append(Undo(position, table, DEFAULT_ENTRY, table.state_of(DEFAULT_ENTRY)))
         table.put_default(data, NO_EXTRAS if data is None else _extras(entry))
         self._add(DefaultStep(packer.index, data or b"", position))
+
+    def _check_rest(self, table: TableStore, entry: Any) -> bytes | None:
+        """Refuse what this table's entries cannot carry; the meter's configuration, if given."""
+        if entry.idle_timeout_ns:
+            raise _refuse(
+                table,
+                "want idle_timeout_ns 0, since it has no idle timeout; got "
+                f"{entry.idle_timeout_ns}",
+            )
+        if entry.HasField("time_since_last_hit"):
+            raise _refuse(table, "want time_since_last_hit unset, since it has no idle timeout")
+        if entry.HasField("counter_data"):
+            _want_direct_counter(table)
+        if not (entry.HasField("meter_config") or entry.HasField("meter_counter_data")):
+            return None
+        name = want_direct_meter(self._store, table).meter.name
+        if entry.HasField("meter_counter_data"):
+            raise Refusal(UNIMPLEMENTED, f"meter {name}: it keeps no counts of colours")
+        return _config(name, entry, "meter_config")
 
     # --- counters
 
@@ -265,7 +301,7 @@ class Plan:
         counter = self._store.pipeline.counter(entity.counter_id)
         first, count = 0, counter.size
         if entity.HasField("index"):
-            first, count = check_index(counter.name, entity.index.index, counter.size), 1
+            first, count = check_index("counter", counter.name, entity.index.index, counter.size), 1
         if entity.HasField("data"):
             packets, size = self._counts(entity.data)
             self._add(CounterStep(counter.index, first, count, packets, size, position))
@@ -277,6 +313,72 @@ class Plan:
                 f"want counts from 0, got {data.packet_count} packets, {data.byte_count} bytes",
             )
         return data.packet_count, data.byte_count
+
+    # --- meters and registers
+
+    def _meter_config(
+        self, position: int, table: TableStore, identity: bytes, tail: bytes, config: bytes | None
+    ) -> None:
+        meter = self._store.direct_meter(table)
+        if meter is None or meter.cells.get(identity) == config:
+            return
+        self._configure(position, meter, (identity,), config)
+        self._add(DirectMeterStep(table.packer.index, identity + tail, config, position))
+
+    def _direct_meter_entry(self, position: int, kind: int, entity: Any) -> None:
+        if kind != MODIFY:
+            raise Refusal(INVALID_ARGUMENT, "want MODIFY of a direct meter, which is always there")
+        entry = entity.table_entry
+        table = self._store.tables[self._store.pipeline.table(entry.table_id).index]
+        meter = want_direct_meter(self._store, table)
+        if entry.is_default_action:
+            raise _default_meter(table)
+        metering.check_no_counts(meter.meter.name, entity)
+        config = _config(meter.meter.name, entity, "config")
+        identity = table.packer.identity(entry)
+        held = table.entries.get(identity)
+        if held is None:
+            raise _not_found(table, identity)
+        self._meter_config(position, table, identity, held, config)
+
+    def _meter_entry(self, position: int, kind: int, entity: Any) -> None:
+        if kind != MODIFY:
+            raise Refusal(INVALID_ARGUMENT, "want MODIFY of a meter, which is always there")
+        meter = self._store.pipeline.meter(entity.meter_id)
+        metering.check_no_counts(meter.name, entity)
+        first, count = 0, meter.size
+        if entity.HasField("index"):
+            first, count = check_index("meter", meter.name, entity.index.index, meter.size), 1
+        config = _config(meter.name, entity, "config")
+        keys = [cell_key(index) for index in range(first, first + count)]
+        self._configure(position, self._store.meters[meter.index], keys, config)
+        self._add(MeterStep(meter.index, first, count, config, position))
+
+    def _configure(
+        self, position: int, meter: MeterStore, keys: Sequence[bytes], config: bytes | None
+    ) -> None:
+        for key in keys:
+            before = meter.cells.get(key)
+            if before != config:
+                self.undos.append(MeterUndo(position, meter, key, before))
+                meter.put(key, config)
+
+    def _register_entry(self, position: int, kind: int, entity: Any) -> None:
+        if kind != MODIFY:
+            raise Refusal(INVALID_ARGUMENT, "want MODIFY of a register, which is always there")
+        register = self._store.pipeline.register(entity.register_id)
+        first, count = 0, register.size
+        if entity.HasField("index"):
+            first = check_index("register", register.name, entity.index.index, register.size)
+            count = 1
+        if not self._committed:
+            raise Refusal(
+                FAILED_PRECONDITION,
+                f"register {register.name}: its pipeline is saved, not committed: no packet has "
+                "a register yet",
+            )
+        value = p4data.number(f"register {register.name}", entity.data, register.width)
+        self._add(RegisterStep(register.index, first, count, value, position))
 
     # --- steps
 
@@ -301,17 +403,17 @@ class Plan:
             self._last = None
 
 
-def check_index(name: str, index: int, size: int) -> int:
-    """Give an index of a counter back if there is such a one.
+def check_index(noun: str, name: str, index: int, size: int) -> int:
+    """Give an index of a counter, meter or register back if there is such a one.
 
     Raises:
         Refusal: INVALID_ARGUMENT below zero, OUT_OF_RANGE past the end.
     """
     if index < 0:
-        raise Refusal(INVALID_ARGUMENT, f"counter {name}: want an index from 0, got {index}")
+        raise Refusal(INVALID_ARGUMENT, f"{noun} {name}: want an index from 0, got {index}")
     if index >= size:
         raise Refusal(
-            OUT_OF_RANGE, f"counter {name}: want an index from 0 to {size - 1}, got {index}"
+            OUT_OF_RANGE, f"{noun} {name}: want an index from 0 to {size - 1}, got {index}"
         )
     return index
 
@@ -328,19 +430,27 @@ def _extras(entry: Any) -> Extras:
     return Extras(entry.metadata, entry.controller_metadata)
 
 
-def _check_rest(table: TableStore, entry: Any) -> None:
-    """Refuse what this table's entries cannot carry."""
-    if entry.idle_timeout_ns:
-        raise _refuse(
-            table,
-            f"want idle_timeout_ns 0, since it has no idle timeout; got {entry.idle_timeout_ns}",
-        )
-    if entry.HasField("time_since_last_hit"):
-        raise _refuse(table, "want time_since_last_hit unset, since it has no idle timeout")
-    if entry.HasField("meter_config") or entry.HasField("meter_counter_data"):
+def _config(name: str, message: Any, field: str) -> bytes | None:
+    return metering.packed(name, getattr(message, field)) if message.HasField(field) else None
+
+
+def want_direct_meter(store: Store, table: TableStore) -> MeterStore:
+    """The direct meter of a table.
+
+    Raises:
+        Refusal: it has none.
+    """
+    meter = store.direct_meter(table)
+    if meter is None:
         raise _refuse(table, "it has no direct meter")
-    if entry.HasField("counter_data"):
-        _want_direct_counter(table)
+    return meter
+
+
+def _default_meter(table: TableStore) -> Refusal:
+    return Refusal(
+        UNIMPLEMENTED,
+        f"table {table.packer.name}: the meter of the default entry cannot be configured",
+    )
 
 
 def _want_direct_counter(table: TableStore) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 from p4kube_core import protos
-from p4kube_core.agent import plan
+from p4kube_core.agent import metering, p4data, plan
 from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
 from p4kube_core.agent.refusal import (
     INTERNAL,
@@ -16,12 +17,21 @@ from p4kube_core.agent.refusal import (
     UNAVAILABLE,
     Refusal,
 )
-from p4kube_core.agent.store import DEFAULT_ENTRY, NO_EXTRAS, Extras, Store, TableStore
+from p4kube_core.agent.store import (
+    DEFAULT_ENTRY,
+    NO_EXTRAS,
+    Extras,
+    Store,
+    TableStore,
+    cell_key,
+)
 from p4kube_core.model import artifact
 
 _CHUNK_ENTITIES: Final = 1000
 _CHUNK_BYTES: Final = 2 << 20  # before the last entity; with it well under 4 MiB
 _CELLS_A_REQUEST: Final = 1 << 16
+
+_VALUE: Final = struct.Struct(">Q")  # of a register's cell
 
 Counts = tuple[int, int]  # packets, bytes
 Sync = Callable[[], Awaitable[Control]]
@@ -37,6 +47,8 @@ class Row:
     tail: bytes | None
     extras: Extras
     counts: Counts | None
+    metered: bool = False  # asked with the configuration of its direct meter
+    config: bytes | None = None  # as metering.py packs it
 
 
 @final
@@ -49,7 +61,27 @@ class Cells:
     data: bytes
 
 
-Selection = list[tuple[str, Row | Cells]]  # what kind of entity it was asked for as
+@final
+@dataclass(frozen=True, slots=True)
+class MeterCells:
+    """Cells of an indirect meter: index and configuration."""
+
+    meter: artifact.Meter
+    configs: list[tuple[int, bytes | None]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RegisterCells:
+    """Cells of a register as they were when the lock was held."""
+
+    register: artifact.Register
+    first: int
+    data: bytes
+
+
+Found = Row | Cells | MeterCells | RegisterCells
+Selection = list[tuple[str, Found]]  # what kind of entity it was asked for as
 
 
 async def select(
@@ -113,6 +145,12 @@ class _Reader:
                 return [(sort, row) for row in await self._direct(entity.direct_counter_entry)]
             case "counter_entry":
                 return [(sort, cells) for cells in await self._cells(entity.counter_entry)]
+            case "direct_meter_entry":
+                return [(sort, row) for row in await self._metered(entity.direct_meter_entry)]
+            case "meter_entry":
+                return [(sort, cells) for cells in self._meters(entity.meter_entry)]
+            case "register_entry":
+                return [(sort, cells) for cells in await self._registers(entity.register_entry)]
             case None:
                 raise Refusal(INVALID_ARGUMENT, "want an entity, found none")
             case _:
@@ -132,6 +170,8 @@ class _Reader:
         rows: list[Row] = []
         for table in tables:
             counted = with_counts and table.packer.direct_counter is not None
+            meter = self._store.direct_meter(table)
+            metered = meter is not None and wanted.HasField("meter_config")
             if wanted.is_default_action:
                 rows.append(await self._default(table, counted))
                 continue
@@ -144,6 +184,8 @@ class _Reader:
                     table.entries[identity],
                     table.extras_of(identity) if table.extras else NO_EXTRAS,
                     None if counts is None else counts.get(identity, (0, 0)),
+                    metered,
+                    meter.cells.get(identity) if metered and meter is not None else None,
                 )
                 for identity in identities
             ]
@@ -189,6 +231,73 @@ class _Reader:
             )
         return rows
 
+    async def _metered(self, wanted: Any) -> list[Row]:
+        """The entries that have a direct meter, with its configuration."""
+        entry = protos.p4runtime.TableEntry.FromString(wanted.table_entry.SerializeToString())
+        entry.meter_config.SetInParent()
+        if not entry.table_id:
+            return [row for row in await self._rows(entry, with_counts=False) if row.metered]
+        table = self._store.tables[self._store.pipeline.table(entry.table_id).index]
+        plan.want_direct_meter(self._store, table)
+        rows = await self._rows(entry, with_counts=False)
+        if not rows and entry.match:
+            identity = table.packer.identity(entry)
+            raise Refusal(
+                NOT_FOUND,
+                f"table {table.packer.name} holds no entry {table.packer.describe_entry(identity)}",
+            )
+        return rows
+
+    def _meters(self, wanted: Any) -> list[MeterCells]:
+        pipeline = self._store.pipeline
+        if not wanted.meter_id:
+            meters = list(pipeline.meters.values())
+        else:
+            meters = [pipeline.meter(wanted.meter_id)]
+        found = []
+        for meter in meters:
+            indices: Iterable[int] = range(meter.size)
+            if wanted.HasField("index") and wanted.meter_id:
+                indices = [plan.check_index("meter", meter.name, wanted.index.index, meter.size)]
+            cells = self._store.meters[meter.index].cells
+            found.append(MeterCells(meter, [(i, cells.get(cell_key(i))) for i in indices]))
+        return found
+
+    async def _registers(self, wanted: Any) -> list[RegisterCells]:
+        pipeline = self._store.pipeline
+        if not wanted.register_id:
+            registers = list(pipeline.registers.values())
+        else:
+            registers = [pipeline.register(wanted.register_id)]
+        found = []
+        for register in registers:
+            spans = [
+                (first, min(_CELLS_A_REQUEST, register.size - first))
+                for first in range(0, register.size, _CELLS_A_REQUEST)
+            ]
+            if wanted.HasField("index") and wanted.register_id:
+                index = wanted.index.index
+                index = plan.check_index("register", register.name, index, register.size)
+                spans = [(index, 1)]
+            for first, count in spans:
+                found.append(await self._registers_of(register, first, count))
+        return found
+
+    async def _registers_of(
+        self, register: artifact.Register, first: int, count: int
+    ) -> RegisterCells:
+        if self._sync is None:
+            return RegisterCells(register, first, bytes(_VALUE.size * count))
+        control = await self._sync()
+        _, blob = await control.call(
+            "register_read",
+            device=self._device_id,
+            register=register.index,
+            first=first,
+            count=count,
+        )
+        return RegisterCells(register, first, blob)
+
     async def _default(self, table: TableStore, counted: bool) -> Row:
         counts: Counts | None = (0, 0) if counted else None
         if counted and self._sync is not None:
@@ -222,7 +331,7 @@ class _Reader:
             counters = [pipeline.counter(wanted.counter_id)]
         if wanted.HasField("index") and wanted.counter_id:
             counter = counters[0]
-            index = plan.check_index(counter.name, wanted.index.index, counter.size)
+            index = plan.check_index("counter", counter.name, wanted.index.index, counter.size)
             return [await self._cells_of(counter, index, 1)]
         found = []
         for counter in counters:
@@ -262,24 +371,49 @@ def _metadata_fits(extras: Extras, wanted: Any) -> bool:
     )
 
 
-def _entities(sort: str, found: Row | Cells, response: Any) -> Iterator[Any]:
-    if isinstance(found, Cells):
-        for offset, (packets, count) in enumerate(CELL.iter_unpack(found.data)):
-            entity = response.entities.add()
-            entity.counter_entry.counter_id = found.counter.id
-            entity.counter_entry.index.index = found.first + offset
-            _fill_counts(entity.counter_entry.data, (packets, count))
-            yield entity
-        return
-    entity = response.entities.add()
+def _entities(sort: str, found: Found, response: Any) -> Iterator[Any]:
+    match found:
+        case Cells():
+            for offset, (packets, count) in enumerate(CELL.iter_unpack(found.data)):
+                entity = response.entities.add()
+                entity.counter_entry.counter_id = found.counter.id
+                entity.counter_entry.index.index = found.first + offset
+                _fill_counts(entity.counter_entry.data, (packets, count))
+                yield entity
+        case MeterCells():
+            for index, config in found.configs:
+                entity = response.entities.add()
+                entity.meter_entry.meter_id = found.meter.id
+                entity.meter_entry.index.index = index
+                if config is not None:
+                    metering.fill(entity.meter_entry.config, config)
+                yield entity
+        case RegisterCells():
+            for offset, (value,) in enumerate(_VALUE.iter_unpack(found.data)):
+                entity = response.entities.add()
+                entity.register_entry.register_id = found.register.id
+                entity.register_entry.index.index = found.first + offset
+                p4data.fill_number(entity.register_entry.data, value)
+                yield entity
+        case Row():
+            yield _row_entity(sort, found, response.entities.add())
+
+
+def _row_entity(sort: str, found: Row, entity: Any) -> Any:
     if sort == "direct_counter_entry":
         _fill_row(entity.direct_counter_entry.table_entry, found, key_only=True)
         _fill_counts(entity.direct_counter_entry.data, found.counts or (0, 0))
+    elif sort == "direct_meter_entry":
+        _fill_row(entity.direct_meter_entry.table_entry, found, key_only=True)
+        if found.config is not None:
+            metering.fill(entity.direct_meter_entry.config, found.config)
     else:
         _fill_row(entity.table_entry, found, key_only=False)
         if found.counts is not None:
             _fill_counts(entity.table_entry.counter_data, found.counts)
-    yield entity
+        if found.config is not None:
+            metering.fill(entity.table_entry.meter_config, found.config)
+    return entity
 
 
 def _fill_row(entry: Any, row: Row, key_only: bool) -> None:

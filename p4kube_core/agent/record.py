@@ -9,12 +9,20 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final, final
 
-from p4kube_core.agent import pipeline
-from p4kube_core.agent.store import DEFAULT_ENTRY, Extras, State, Store, TableStore
+from p4kube_core.agent import metering, pipeline
+from p4kube_core.agent.store import (
+    DEFAULT_ENTRY,
+    Extras,
+    MeterStore,
+    State,
+    Store,
+    TableStore,
+)
 
 _ITEM: Final = struct.Struct(">BI")  # kind, bytes of the body
 _TABLE: Final = struct.Struct(">BHI")  # slot, table index, number of states
 _STATE: Final = struct.Struct(">HBIQI")  # identity, has a tail, tail, controller metadata, metadata
+_CELL: Final = struct.Struct(">HB")  # key, has a configuration
 _STATES_A_FRAME: Final = 20_000
 
 
@@ -29,6 +37,7 @@ class _Kind(IntEnum):
     COMMIT = 3  # the saved slot becomes the committed one
     STATES = 4  # entries and defaults as they are now
     ELECTION = 5  # JSON: role, id
+    METERS = 6  # configurations as they are now
 
 
 @final
@@ -115,6 +124,24 @@ def states_item(slot: Slot, table: TableStore, identities: Iterable[bytes]) -> b
     return _item(_Kind.STATES, b"".join(parts))
 
 
+def cells_item(slot: Slot, meter: MeterStore, keys: Iterable[bytes]) -> bytes:
+    """The present configurations of some cells of a meter, absent ones included."""
+    parts = [b""]
+    for key in keys:
+        held = meter.cells.get(key)
+        parts.append(_CELL.pack(len(key), held is not None) + key + (held or b""))
+    parts[0] = _TABLE.pack(slot, meter.meter.index, len(parts) - 1)
+    return _item(_Kind.METERS, b"".join(parts))
+
+
+def meter_frames(slot: Slot, store: Store) -> Iterator[bytes]:
+    """The configurations of all meters, in frames of bearable size."""
+    for meter in store.meters.values():
+        keys = list(meter.cells)
+        for first in range(0, len(keys), _STATES_A_FRAME):
+            yield cells_item(slot, meter, keys[first : first + _STATES_A_FRAME])
+
+
 def snapshot(record: DeviceRecord) -> Iterator[bytes]:
     """Frames that make the same record again."""
     yield device_item(record)
@@ -124,6 +151,7 @@ def snapshot(record: DeviceRecord) -> Iterator[bytes]:
         yield pipeline_item(slot, store.pipeline.config)
         for table in store.tables.values():
             yield from table_frames(slot, table, store.brought(table.packer.index))
+        yield from meter_frames(slot, store)
     for role, election_id in record.elections.items():
         yield election_item(role, election_id)
 
@@ -183,6 +211,8 @@ def _apply(record: DeviceRecord, kind: int, content: bytes) -> None:
             record.committed, record.saved = record.saved, None
         case _Kind.STATES:
             _apply_states(record, content)
+        case _Kind.METERS:
+            _apply_cells(record, content)
         case _Kind.ELECTION:
             role, election_id = json.loads(content)
             record.elections[role] = election_id
@@ -209,6 +239,23 @@ def _apply_states(record: DeviceRecord, content: bytes) -> None:
         metadata = content[offset : offset + metadata_bytes]
         offset += metadata_bytes
         table.restore(identity, State(tail if present else None, Extras(metadata, cookie)))
+
+
+def _apply_cells(record: DeviceRecord, content: bytes) -> None:
+    slot, index, count = _TABLE.unpack_from(content)
+    store = record.saved if slot == Slot.SAVED else record.committed
+    if store is None:
+        raise ValueError("the journal holds meters before a pipeline")
+    meter = store.meters[index]
+    offset = _TABLE.size
+    for _ in range(count):
+        key_bytes, present = _CELL.unpack_from(content, offset)
+        offset += _CELL.size
+        key = content[offset : offset + key_bytes]
+        offset += key_bytes
+        held = content[offset : offset + metering.CONFIG_BYTES] if present else None
+        offset += metering.CONFIG_BYTES if present else 0
+        meter.put(key, held)
 
 
 def _item(kind: _Kind, content: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, final
 
 from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.pipeline import Pipeline
+from p4kube_core.model import artifact
 
 DEFAULT_ENTRY: Final = b""
 """The identity of a table's default entry; no packed key is empty but a keyless table's, which has
@@ -85,10 +86,35 @@ class State(NamedTuple):
 
 
 @final
+class MeterStore:
+    """Configurations of one meter, as metering.py packs them; what is not there is not configured.
+
+    Keys are indices of 4 bytes, of a direct meter the identities of its table's entries.
+    """
+
+    __slots__ = ("cells", "meter")
+
+    def __init__(self, meter: artifact.Meter) -> None:
+        self.meter = meter
+        self.cells: dict[bytes, bytes] = {}
+
+    def put(self, key: bytes, config: bytes | None) -> None:
+        if config is None:
+            self.cells.pop(key, None)
+        else:
+            self.cells[key] = config
+
+
+def cell_key(index: int) -> bytes:
+    """The key of a cell of an indirect meter."""
+    return index.to_bytes(4, "big")
+
+
+@final
 class Store:
     """A pipeline and what was written since it was set."""
 
-    __slots__ = ("pipeline", "tables")
+    __slots__ = ("meters", "pipeline", "tables")
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -96,6 +122,14 @@ class Store:
             packer.index: TableStore(packer, pipeline.manifest.tables[packer.index].entries)
             for packer in pipeline.tables.values()
         }
+        self.meters: dict[int, MeterStore] = {
+            meter.index: MeterStore(meter) for meter in pipeline.manifest.meters
+        }
+
+    def direct_meter(self, table: TableStore) -> MeterStore | None:
+        """The direct meter of a table, if it has one."""
+        index = table.packer.direct_meter
+        return None if index is None else self.meters[index]
 
     def brought(self, table: int) -> list[bytes]:
         """Identities of the entries that the program brings for a table."""

@@ -31,7 +31,30 @@ def carry_over(old: Store, pipeline: Pipeline) -> Store:
         if successor is None:
             raise _cannot(packer, "the new program does not have it")
         _carry_table(table, new.tables[successor.index])
+        _carry_rates(old, table, new, new.tables[successor.index])
+    for meter_id, meter in old.pipeline.meters.items():
+        cells = old.meters[meter.index].cells
+        after = pipeline.meters.get(meter_id)
+        if not cells:
+            continue
+        if after is None or (after.unit, after.size) != (meter.unit, meter.size):
+            raise Refusal(
+                INVALID_ARGUMENT,
+                f"the configurations of meter {meter.name} cannot be kept: the new program does "
+                "not have it so",
+            )
+        new.meters[after.index].cells.update(cells)
     return new
+
+
+def _carry_rates(old: Store, table: TableStore, new: Store, successor: TableStore) -> None:
+    """The configurations of a table's direct meter, with its entries."""
+    meter, after = old.direct_meter(table), new.direct_meter(successor)
+    if meter is None or not meter.cells:
+        return
+    if after is None or after.meter.unit != meter.meter.unit:
+        raise _cannot(table.packer, "its direct meter differs in the new program")
+    after.cells.update(meter.cells)
 
 
 def _carry_table(old: TableStore, new: TableStore) -> None:

@@ -215,6 +215,7 @@ _SORTS = {
     "CounterEntry": "counter_entry",
     "DirectCounterEntry": "direct_counter_entry",
     "MeterEntry": "meter_entry",
+    "DirectMeterEntry": "direct_meter_entry",
     "RegisterEntry": "register_entry",
     "ActionProfileMember": "action_profile_member",
 }
@@ -264,6 +265,16 @@ def optional(field: int, value: int) -> Any:
     match = p4.FieldMatch(field_id=field)
     match.optional.value = number(value)
     return match
+
+
+def span(field: int, low: int, high: int) -> Any:
+    match = p4.FieldMatch(field_id=field)
+    match.range.low, match.range.high = number(low), number(high)
+    return match
+
+
+def rates(cir: int, cburst: int, pir: int, pburst: int, **rest: int) -> Any:
+    return p4.MeterConfig(cir=cir, cburst=cburst, pir=pir, pburst=pburst, **rest)
 
 
 def entry(

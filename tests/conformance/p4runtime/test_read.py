@@ -104,6 +104,7 @@ def test_defaults_of_all_tables(filled: Controller) -> None:
         program.FIXED,
         program.WIDE,
         program.ALWAYS,
+        program.SPANS,
     ]
     assert all(one.is_default_action and one.HasField("action") for one in found)
 
@@ -129,7 +130,7 @@ def test_parts_of_a_batch_fail_alone(filled: Controller) -> None:
         entry(program.HOSTS, HOST.match),
         p4.Entity(),
         entry(program.ROUTES),
-        p4.RegisterEntry(register_id=1),
+        p4.ActionProfileMember(action_profile_id=1),
         entry(4711),
     ]
     request = p4.ReadRequest(device_id=filled.device_id)

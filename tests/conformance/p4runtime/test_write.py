@@ -205,7 +205,8 @@ HOSTS_ACTIONS = (
 )
 TABLES = (
     "ingress.hosts (33554433), ingress.routes (33554434), ingress.acl (33554435), "
-    "ingress.fixed (33554436), ingress.wide (33554437), ingress.always (33554438)"
+    "ingress.fixed (33554436), ingress.wide (33554437), ingress.always (33554438), "
+    "ingress.spans (33554439)"
 )
 
 
@@ -254,9 +255,12 @@ REFUSED = {
     ),
     "no entity": (p4.Update(type=p4.Update.INSERT), INVALID, "want an entity, found none"),
     "another entity": (
-        update("INSERT", p4.MeterEntry(meter_id=1)),
+        update("INSERT", p4.ActionProfileMember(action_profile_id=1)),
         code.UNIMPLEMENTED,
-        "MeterEntry is not supported; TableEntry, CounterEntry and DirectCounterEntry are",
+        (
+            "ActionProfileMember is not supported; TableEntry, CounterEntry, DirectCounterEntry, "
+            "MeterEntry, DirectMeterEntry and RegisterEntry are"
+        ),
     ),
     "unknown table": (
         update("INSERT", entry(4711)),
@@ -475,16 +479,16 @@ REFUSED = {
         update("INSERT", entry(program.FIXED, [exact(1, 5)], program.NO_ACTION)),
         code.PERMISSION_DENIED,
         (
-            "table ingress.fixed: its entries are const; only direct counters and the default "
-            "action can be written"
+            "table ingress.fixed: its entries are const; only direct counters and meters and "
+            "the default action can be written"
         ),
     ),
     "const table, delete": (
         update("DELETE", entry(program.FIXED, [exact(1, 1)])),
         code.PERMISSION_DENIED,
         (
-            "table ingress.fixed: its entries are const; only direct counters and the default "
-            "action can be written"
+            "table ingress.fixed: its entries are const; only direct counters and meters and "
+            "the default action can be written"
         ),
     ),
     "const table, modify with action": (

@@ -20,6 +20,8 @@ LENGTHS = struct.Struct(">II")
 CELL = struct.Struct(">QQ")
 ELF = b"\x7fELF"
 
+UNSET = bytes(33)  # a cell of a meter without configuration
+
 
 class Failure(Exception):
     def __init__(self, code: str, message: str) -> None:
@@ -48,6 +50,16 @@ class FakeTable:
         key = int.from_bytes(record[: self.key_bytes], "big")
         if self.spec["kind"] == "ternary":
             mask = int.from_bytes(record[self.key_bytes : 2 * self.key_bytes], "big")
+            for field in self.spec["fields"]:
+                if field["match"] == "range":
+                    end = field["offset"] + field["bytes"]
+                    if (
+                        record[field["offset"] : end]
+                        > record[self.key_bytes :][field["offset"] : end]
+                    ):
+                        raise Failure("invalid", "a range ends before it starts")
+                    every = (1 << 8 * field["bytes"]) - 1
+                    mask |= every << 8 * (self.key_bytes - end)
         elif self.spec["kind"] == "lpm":
             bits = int.from_bytes(record[self.key_bytes : self.identity_bytes], "big")
             whole = self.key_bytes * 8
@@ -99,6 +111,9 @@ class FakeDevice:
         self.number, self.name = number, name
         self.tables = [FakeTable(spec) for spec in self.manifest["tables"]]
         self.counters = [[(0, 0)] * spec["size"] for spec in self.manifest["counters"]]
+        self.meters = [[UNSET] * spec["size"] for spec in self.manifest["meters"]]
+        self.direct_meters: dict[tuple[int, bytes], bytes] = {}
+        self.registers = [[0] * spec["size"] for spec in self.manifest["registers"]]
 
     def declared(self) -> dict[str, Any]:
         return {
@@ -247,6 +262,34 @@ class FakeDataplane:
         table.want(blob)
         cell = CELL.unpack(blob[table.record_bytes :])
         table.counts[blob[: table.identity_bytes]] = cell
+
+    def op_meter_read(self, request: Any, blob: bytes) -> bytes:
+        cells = self.device(request, "device").meters[request["meter"]]
+        return b"".join(cells[request["first"] : request["first"] + request["count"]])
+
+    def op_meter_write(self, request: Any, blob: bytes) -> None:
+        cells = self.device(request, "device").meters[request["meter"]]
+        for offset in range(len(blob) // len(UNSET)):
+            cell = blob[offset * len(UNSET) : (offset + 1) * len(UNSET)]
+            cells[request["first"] + offset] = cell
+
+    def op_direct_meter_write(self, request: Any, blob: bytes) -> None:
+        table = self.table(request)
+        table.want(blob)
+        device = self.device(request, "device")
+        identity = blob[: table.identity_bytes]
+        device.direct_meters[request["table"], identity] = blob[table.record_bytes :]
+
+    def op_register_read(self, request: Any, blob: bytes) -> bytes:
+        cells = self.device(request, "device").registers[request["register"]]
+        wanted = cells[request["first"] : request["first"] + request["count"]]
+        return b"".join(cell.to_bytes(8, "big") for cell in wanted)
+
+    def op_register_write(self, request: Any, blob: bytes) -> None:
+        cells = self.device(request, "device").registers[request["register"]]
+        for offset in range(len(blob) // 8):
+            value = int.from_bytes(blob[8 * offset : 8 * offset + 8], "big")
+            cells[request["first"] + offset] = value
 
     def op_shutdown(self, request: Any, blob: bytes) -> None:
         self.stopped.set()

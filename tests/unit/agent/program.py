@@ -11,15 +11,26 @@ from typing import Any
 
 from p4kube_core import protos
 from p4kube_core.model import artifact
-from p4kube_core.model.artifact import Action, Counter, Manifest, MatchField, Param, Table
+from p4kube_core.model.artifact import (
+    Action,
+    Counter,
+    Manifest,
+    MatchField,
+    Meter,
+    Param,
+    Register,
+    Table,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNTIME = ROOT / "p4kube_core/dataplane/dpdk/runtime"
 
 NO_ACTION, FORWARD, DROP, REWRITE, DENY, MARK = (0x01000000 + n for n in range(1, 7))
-HOSTS, ROUTES, ACL, FIXED, WIDE, ALWAYS = (0x02000000 + n for n in range(1, 7))
+HOSTS, ROUTES, ACL, FIXED, WIDE, ALWAYS, SPANS = (0x02000000 + n for n in range(1, 8))
 PORTS = 0x12000001
 HOSTS_COUNTER, ACL_COUNTER = 0x13000001, 0x13000002
+SHAPER, SPANS_METER = 0x14000001, 0x15000001
+CELLS, WIDE_CELLS = 0x16000001, 0x16000002
 
 ACTIONS = (
     Action(0, NO_ACTION, "NoAction", (), 0),
@@ -116,11 +127,32 @@ TABLES = (
         entries=(bytes(15) + b"\x09" + bytes.fromhex("0001 0009"),),
     ),
     _table(5, ALWAYS, "ingress.always", "exact", 1, actions=(0, 1), data_bytes=2),
+    _table(
+        6,
+        SPANS,
+        "ingress.spans",
+        "ternary",
+        8,
+        MatchField(1, "hdr.tcp.dst", "range", 16, 0, 2),
+        MatchField(2, "meta.kind", "ternary", 8, 2, 1),
+        MatchField(3, "meta.port", "range", 9, 3, 2),
+        direct_meter=1,
+        actions=(0, 1),
+        data_bytes=2,
+    ),
 )
 COUNTERS = (
     Counter(0, HOSTS_COUNTER, "ingress.hosts_hits", "both", 4096, 0),
     Counter(1, ACL_COUNTER, "ingress.acl_hits", "both", 8, 2),
     Counter(2, PORTS, "ingress.ports", "both", 512, None),
+)
+METERS = (
+    Meter(0, SHAPER, "ingress.shaper", "packets", 64, None),
+    Meter(1, SPANS_METER, "ingress.spans_rates", "bytes", 8, 6),
+)
+REGISTERS = (
+    Register(0, CELLS, "ingress.cells", 12, 16),
+    Register(1, WIDE_CELLS, "ingress.wide_cells", 64, 4),
 )
 
 
@@ -144,6 +176,8 @@ def manifest(
         COUNTERS,
         ("malformed", "ingress", "egress", "no_room"),
         0,
+        tuple(m for m in METERS if m.table is None or m.table < len(tables)),
+        REGISTERS,
     )
 
 
@@ -162,6 +196,8 @@ def p4info(held: Manifest) -> Any:
             made.action_refs.add(id=held.actions[index].id)
         if table.direct_counter is not None:
             made.direct_resource_ids.append(held.counters[table.direct_counter].id)
+        if table.direct_meter is not None:
+            made.direct_resource_ids.append(held.meters[table.direct_meter].id)
     for action in held.actions:
         made = info.actions.add()
         _preamble(made, action.id, action.name)
@@ -174,6 +210,17 @@ def p4info(held: Manifest) -> Any:
             made = info.direct_counters.add(direct_table_id=held.tables[counter.table].id)
         _preamble(made, counter.id, counter.name)
         made.spec.unit = protos.p4info.CounterSpec.BOTH
+    for meter in held.meters:
+        if meter.table is None:
+            made = info.meters.add(size=meter.size)
+        else:
+            made = info.direct_meters.add(direct_table_id=held.tables[meter.table].id)
+        _preamble(made, meter.id, meter.name)
+        made.spec.unit = protos.p4info.MeterSpec.Unit.Value(meter.unit.upper())
+    for register in held.registers:
+        made = info.registers.add(size=register.size)
+        _preamble(made, register.id, register.name)
+        made.type_spec.bitstring.bit.bitwidth = register.width
     return info
 
 
@@ -219,6 +266,13 @@ def real_object(held: Manifest, directory: Path) -> bytes:
     return output.read_bytes()
 
 
+def _ranges(table: Table) -> str:
+    spans = [f"{{{f.offset}, {f.bytes}}}" for f in table.fields if f.match == "range"]
+    if not spans:
+        return "0, NULL"
+    return f"{len(spans)}, (const struct p4k_range_spec[]){{{', '.join(spans)}}}"
+
+
 def _c(held: Manifest) -> str:
     def blob(data: bytes) -> str:
         return f"(const uint8_t[]){{{', '.join(map(str, data))}}}" if data else "NULL"
@@ -227,9 +281,15 @@ def _c(held: Manifest) -> str:
     tables = ",\n".join(
         f'\t{{"{t.name}", P4K_{t.kind.upper()}, {t.size}, {t.key_bytes}, {t.data_bytes}, '
         f"{int.from_bytes(t.default[:2], 'big')}, {blob(t.default[2:])}, {len(t.entries)}, "
-        f"{blob(b''.join(t.entries))}}}"
+        f"{blob(b''.join(t.entries))}, {_ranges(t)}}}"
         for t in held.tables
     )
+    meters = ",\n".join(
+        f'\t{{"{m.name}", {"true" if m.unit == "bytes" else "false"}, {m.size}, '
+        f"{-1 if m.table is None else m.table}}}"
+        for m in held.meters
+    )
+    registers = ",\n".join(f'\t{{"{r.name}", {r.width}, {r.size}}}' for r in held.registers)
     counters = ",\n".join(
         f'\t{{"{c.name}", {c.size}, {-1 if c.table is None else c.table}}}' for c in held.counters
     )
@@ -244,6 +304,12 @@ static const struct p4k_table_spec tables[] = {{
 static const struct p4k_counter_spec counters[] = {{
 {counters}
 }};
+static const struct p4k_meter_spec meters[] = {{
+{meters}
+}};
+static const struct p4k_register_spec registers[] = {{
+{registers}
+}};
 static const char *const drops[] = {{{drops}}};
 static void process(const struct p4k_context *c, struct p4k_packet *p, unsigned int n)
 {{
@@ -256,5 +322,6 @@ static void process(const struct p4k_context *c, struct p4k_packet *p, unsigned 
 const struct p4k_program p4k_program = {{
 \tP4K_ABI, "{held.name}", "{held.digest}", {len(held.actions)}, {len(held.tables)},
 \t{len(held.counters)}, {len(held.drops)}, actions, tables, counters, drops, process,
+\t{len(held.registers)}, registers, {len(held.meters)}, 0, meters, 0,
 }};
 """

@@ -22,13 +22,11 @@ from p4kube_core.agent import client, keeper, settings
 from p4kube_core.agent.control import Control
 from p4kube_core.agent.device import Device
 from p4kube_core.agent.journal import Journal
-from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.pipeline import load
 from p4kube_core.agent.record import DeviceRecord, PortWish
 from p4kube_core.agent.refusal import Refusal
 from p4kube_core.agent.settings import Settings
 from p4kube_core.model import artifact
-from p4kube_core.model.artifact import MatchField
 from tests.conformance.p4runtime import controller
 from tests.conformance.p4runtime.controller import Controller, code, entry, exact, failure, p4
 from tests.unit.agent import processes, program
@@ -151,20 +149,6 @@ def test_after_a_crash_no_packet_comes_before_the_entries(
 
 
 # --- artifacts that are not what they should be
-
-
-def test_range_keys_are_refused_by_name() -> None:
-    field = MatchField(1, "hdr.tcp.port", "range", 16, 0, 2)
-    table = dataclasses.replace(program.TABLES[2], fields=(field,), key_bytes=2)
-    message = p4.FieldMatch(field_id=1)
-    message.range.low, message.range.high = b"\1", b"\2"
-    with pytest.raises(Refusal) as caught:
-        Packer(table, program.ACTIONS).identity(entry(program.ACL, [message], priority=1))
-    assert caught.value.code == code.UNIMPLEMENTED
-    assert caught.value.message == (
-        "table ingress.acl, field hdr.tcp.port: range matches are not supported by this target; "
-        "exact, lpm, ternary and optional are"
-    )
 
 
 def test_object_of_target_ebpf_that_is_none() -> None:

@@ -16,7 +16,7 @@ from p4kube_core.agent import client, settings
 from p4kube_core.agent.journal import frame
 from p4kube_core.agent.settings import TARGETS, Settings
 from tests.conformance.p4runtime import controller
-from tests.conformance.p4runtime.controller import Controller, entry, exact
+from tests.conformance.p4runtime.controller import Controller, entry, exact, p4, rates, span
 from tests.dataplane.daemon.dataplane import Client
 from tests.unit.agent import processes, program
 
@@ -171,3 +171,27 @@ def test_stopping_ends_both_data_planes(wanted: Settings) -> None:
     for pid in pids:
         processes.wait_for_end(pid)
     assert list(wanted.state.glob("*.pid")) == [wanted.pid_file]
+
+
+def test_meters_are_there_again_after_agent_and_data_plane_were_killed(wanted: Settings) -> None:
+    one = primary(wanted)
+    one.set_pipeline(program.config())
+    ruled = entry(program.SPANS, [span(1, 5, 9)], program.FORWARD, [7], priority=1)
+    ruled.meter_config.CopyFrom(rates(1, 2, 3, 4))
+    shaper = p4.MeterEntry(meter_id=program.SHAPER, config=rates(5, 6, 7, 8))
+    shaper.index.index = 9
+    one.insert(ruled)
+    one.modify(shaper)
+    for pid in processes.pids(wanted):
+        processes.end(pid)
+    assert client.spawn(wanted)
+    again = primary(wanted)
+    asked = entry(program.SPANS)
+    asked.meter_config.SetInParent()
+    assert again.read(asked) == [ruled]
+    index = p4.MeterEntry(meter_id=program.SHAPER)
+    index.index.index = 9
+    assert again.read(index) == [shaper]
+    with contextlib.closing(Client(wanted.dataplane("dpdk").socket)) as dataplane:
+        _, held = dataplane.call("meter_read", device=1, meter=0, first=9, count=2)
+    assert held == b"\1" + b"".join(n.to_bytes(8, "big") for n in (5, 6, 7, 8)) + bytes(33)

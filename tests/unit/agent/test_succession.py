@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from p4kube_core.agent.metering import packed
 from p4kube_core.agent.pipeline import Pipeline, load
 from p4kube_core.agent.refusal import Refusal
-from p4kube_core.agent.store import Extras, Store
+from p4kube_core.agent.store import Extras, Store, cell_key
 from p4kube_core.agent.succession import carry_over
 from p4kube_core.model.artifact import Param
+from tests.conformance.p4runtime.controller import rates
 from tests.unit.agent import program
 
 KEY = b"\0\0\0\1\0\1"
@@ -58,7 +60,10 @@ def test_deleted_initial_entries_stay_deleted() -> None:
 
 def _without(index: int) -> Any:
     kept = [table for table in program.TABLES if table.index != index]
-    return tuple(dataclasses.replace(t, index=i, direct_counter=None) for i, t in enumerate(kept))
+    return tuple(
+        dataclasses.replace(t, index=i, direct_counter=None, direct_meter=None)
+        for i, t in enumerate(kept)
+    )
 
 
 def _hosts(**changes: Any) -> Any:
@@ -100,3 +105,16 @@ def test_what_cannot_be_kept_is_named(name: str) -> None:
     with pytest.raises(Refusal) as caught:
         carry_over(filled(), make())
     assert caught.value.message == f"the entries of table ingress.hosts cannot be kept: {why}"
+
+
+def test_a_meter_that_changed_its_unit_is_named() -> None:
+    store = filled()
+    store.meters[0].put(cell_key(3), packed("ingress.shaper", rates(1, 2, 3, 4)))
+    changed = dataclasses.replace(program.METERS[0], unit="bytes")
+    held = dataclasses.replace(program.manifest("other"), meters=(changed, program.METERS[1]))
+    with pytest.raises(Refusal) as caught:
+        carry_over(store, load(program.config(held)))
+    assert caught.value.message == (
+        "the configurations of meter ingress.shaper cannot be kept: the new program does not have "
+        "it so"
+    )

@@ -131,23 +131,6 @@ static inline void p4k_fill_bucket(struct p4k_token_bucket *bucket, uint64_t rat
 	__atomic_store_n(&bucket->empty_at, -most, __ATOMIC_RELAXED);
 }
 
-/*
- * Control: give a cell a configuration, with full buckets, or take it away. Packets go on meanwhile: each sees the old
- * one or the new one. (A packet that stands still in the midst of p4k_take() while its cell is written twice may
- * move a new bucket's point; that is as if it had been full once more, or empty for at most a second.)
- */
-static inline void p4k_meter_write(struct p4k_meter_cell *cell, const struct p4k_meter_config *config)
-{
-	const uint64_t version = cell->version;
-	const unsigned int next = ~version & 1;
-
-	if (config->set) {
-		p4k_fill_bucket(&cell->pairs[next].committed, config->cir, config->cburst);
-		p4k_fill_bucket(&cell->pairs[next].peak, config->pir, config->pburst);
-	}
-	__atomic_store_n(&cell->version, config->set ? P4K_METER_CONFIGURED | next : version & 1, __ATOMIC_RELEASE);
-}
-
 /* Control: the configuration that was written. */
 static inline struct p4k_meter_config p4k_meter_read(const struct p4k_meter_cell *cell)
 {
@@ -157,6 +140,34 @@ static inline struct p4k_meter_config p4k_meter_read(const struct p4k_meter_cell
 	if (!(cell->version & P4K_METER_CONFIGURED))
 		return (struct p4k_meter_config){0};
 	return (struct p4k_meter_config){true, committed->rate, committed->burst, peak->rate, peak->burst};
+}
+
+static inline bool p4k_meter_holds(const struct p4k_meter_cell *cell, const struct p4k_meter_config *config)
+{
+	const struct p4k_meter_config held = p4k_meter_read(cell);
+
+	return held.set == config->set &&
+	       (!held.set || (held.cir == config->cir && held.cburst == config->cburst &&
+			      held.pir == config->pir && held.pburst == config->pburst));
+}
+
+/*
+ * Control: give a cell a configuration, with full buckets, or take it away; the one that it has already changes nothing. Packets go on meanwhile: each sees the old
+ * one or the new one. (A packet that stands still in the midst of p4k_take() while its cell is written twice may
+ * move a new bucket's point; that is as if it had been full once more, or empty for at most a second.)
+ */
+static inline void p4k_meter_write(struct p4k_meter_cell *cell, const struct p4k_meter_config *config)
+{
+	const uint64_t version = cell->version;
+	const unsigned int next = ~version & 1;
+
+	if (p4k_meter_holds(cell, config))
+		return;
+	if (config->set) {
+		p4k_fill_bucket(&cell->pairs[next].committed, config->cir, config->cburst);
+		p4k_fill_bucket(&cell->pairs[next].peak, config->pir, config->pburst);
+	}
+	__atomic_store_n(&cell->version, config->set ? P4K_METER_CONFIGURED | next : version & 1, __ATOMIC_RELEASE);
 }
 
 #endif
