@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 from p4kube_core import protos
 from p4kube_core.agent.packing import Packer
-from p4kube_core.agent.refusal import INVALID_ARGUMENT, NOT_FOUND, Refusal, listed
+from p4kube_core.agent.refusal import INVALID_ARGUMENT, NOT_FOUND, UNIMPLEMENTED, Refusal, listed
 from p4kube_core.model import artifact
+
+
+MOST_REGISTER_BITS: Final = 64  # of a cell, that control can read and write
 
 
 @final
@@ -48,8 +51,19 @@ class Pipeline:
         return _found("meter", self.meters, meter_id)
 
     def register(self, register_id: int) -> artifact.Register:
-        """The register of this id; raises as `counter`."""
-        return _found("register", self.registers, register_id)
+        """The register of this id.
+
+        Raises:
+            Refusal: NOT_FOUND, or UNIMPLEMENTED where its cells are too wide to be told.
+        """
+        found = _found("register", self.registers, register_id)
+        if found.width > MOST_REGISTER_BITS:
+            raise Refusal(
+                UNIMPLEMENTED,
+                f"register {found.name}: want cells of at most {MOST_REGISTER_BITS} bits, "
+                f"it has {found.width}",
+            )
+        return found
 
 
 _Held = TypeVar("_Held", artifact.Counter, artifact.Meter, artifact.Register)

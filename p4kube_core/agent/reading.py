@@ -10,6 +10,7 @@ from typing import Any, Final, final
 from p4kube_core import protos
 from p4kube_core.agent import metering, p4data, plan
 from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent.pipeline import MOST_REGISTER_BITS
 from p4kube_core.agent.refusal import (
     INTERNAL,
     INVALID_ARGUMENT,
@@ -266,7 +267,7 @@ class _Reader:
     async def _registers(self, wanted: Any) -> list[RegisterCells]:
         pipeline = self._store.pipeline
         if not wanted.register_id:
-            registers = list(pipeline.registers.values())
+            registers = [r for r in pipeline.registers.values() if r.width <= MOST_REGISTER_BITS]
         else:
             registers = [pipeline.register(wanted.register_id)]
         found = []

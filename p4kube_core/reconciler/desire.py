@@ -1,18 +1,70 @@
-"""Entries by name become entries of one program, checked against its P4Info; pure."""
+"""A state by names becomes entities of one program, checked against its P4Info; pure."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, assert_never
 
 from p4kube_core import errors
 from p4kube_core.model import match as model
 from p4kube_core.model.entry import NamedEntry
+from p4kube_core.model.meter import Rates
+from p4kube_core.model.state import NamedDigest, NamedMeter, State
 from p4kube_core.switch import schema as p4
 from p4kube_core.switch import values
 
 MAX_PRIORITY: Final = 0x7FFFFFFF  # P4Runtime's is an int32
+
+
+def entities(schema: p4.Schema, state: State) -> tuple[values.Entity, ...]:
+    """Resolve all of a state.
+
+    Raises:
+        errors.ManifestError: with everything that is wrong, each with its place.
+    """
+    resolved: list[values.Entity] = []
+    problems: list[str] = []
+    try:
+        resolved += table_entries(schema, state.entries)
+    except errors.ManifestError as e:
+        problems += e.problems
+    configurations: list[NamedMeter | NamedDigest] = [*state.meters, *state.digests]
+    for named in configurations:
+        try:
+            resolved.append(_configuration(schema, named))
+        except errors.UserError as e:
+            problems.append(f"{named.place}: {e}" if named.place else str(e))
+    if problems:
+        raise errors.ManifestError(problems)
+    return tuple(resolved)
+
+
+def _configuration(
+    schema: p4.Schema, named: NamedMeter | NamedDigest
+) -> values.MeterEntry | values.DigestEntry:
+    if isinstance(named, NamedDigest):
+        return values.DigestEntry(
+            schema.digests.find(named.digest).name,
+            named.max_timeout_ns,
+            named.max_list_size,
+            named.ack_timeout_ns,
+        )
+    meter = schema.meters.find(named.meter)
+    if not 0 <= named.index < meter.size:
+        raise errors.UserError(
+            f"meter {meter.name}: want an index from 0 to {meter.size - 1}, got {named.index}"
+        )
+    return values.MeterEntry(meter.name, named.index, _rates(f"meter {meter.name}", named.rates))
+
+
+def _rates(where: str, given: Rates) -> Rates:
+    if min(given.cir, given.cburst, given.pir, given.pburst) < 0 or given.cir > given.pir:
+        raise errors.UserError(
+            f"{where}: want rates and bursts of at least 0 and a committed rate of at most the "
+            f"peak rate, got {given.cir}, {given.cburst}, {given.pir}, {given.pburst}"
+        )
+    return given
 
 
 def table_entries(
@@ -52,6 +104,9 @@ def table_entry(schema: p4.Schema, entry: NamedEntry) -> values.TableEntry:
     table = schema.tables.find(entry.table)
     matches = {} if entry.is_default else _matches(table, entry)
     action = table.actions.find(entry.action)
+    if entry.rates is not None and (entry.is_default or not table.has_meter):
+        what = "its default entry" if entry.is_default else table.name
+        raise errors.UserError(f"{table.name}: rates are given, but {what} has no direct meter")
     return values.TableEntry(
         table=table.name,
         matches=matches,
@@ -60,6 +115,7 @@ def table_entry(schema: p4.Schema, entry: NamedEntry) -> values.TableEntry:
         params=_params(action, entry),
         default=entry.is_default,
         metadata=(entry.label or "").encode(),
+        rates=None if entry.rates is None else _rates(table.name, entry.rates),
     )
 
 
@@ -69,9 +125,26 @@ def key_only(schema: p4.Schema, entry: NamedEntry) -> values.TableEntry:
     return values.TableEntry(table.name, _matches(table, entry), _priority(table, entry.priority))
 
 
-def identity(entry: values.TableEntry) -> object:
-    """What tells an entry from all others of its device."""
-    return (entry.table, frozenset(entry.matches.items()), entry.priority, entry.default)
+def identity(entity: values.Entity) -> object:
+    """What tells an entity from all others of its device."""
+    match entity:
+        case values.TableEntry():
+            matches = frozenset(entity.matches.items())
+            return (entity.table, matches, entity.priority, entity.default)
+        case values.MeterEntry():
+            return ("meter", entity.meter, entity.index)
+        case values.DigestEntry():
+            return ("digest", entity.digest)
+        case values.RegisterEntry():
+            return ("register", entity.register, entity.index)
+        case values.CounterEntry():
+            return ("counter", entity.counter, entity.index)
+        case values.DirectCounterEntry():
+            return ("direct counter", identity(entity.entry))
+        case values.DirectMeterEntry():
+            return ("direct meter", identity(entity.entry))
+        case _:
+            assert_never(entity)
 
 
 def without_counts(entry: values.TableEntry) -> values.TableEntry:

@@ -12,26 +12,63 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from p4kube_core.reconciler import desire
-from p4kube_core.switch.values import Kind, TableEntry, Update
+from p4kube_core.switch.values import DigestEntry, Entity, Kind, MeterEntry, TableEntry, Update
 
 BATCH: Final = 1000  # updates a write
 
 
 def writes(
-    wanted: Iterable[TableEntry],
-    observed: Iterable[TableEntry],
+    wanted: Iterable[Entity],
+    observed: Iterable[Entity],
     sizes: Mapping[str, int],
 ) -> tuple[tuple[Update, ...], ...]:
     """Plan one device.
 
     Args:
-        wanted: entries, and default entries that differ from what the device was made with.
-        observed: what was read; counts do not matter, const entries are left alone.
+        wanted: entries, default entries that differ from what the device was made with, cells of
+            meters and digests.
+        observed: what was read; counts do not matter, const entries are left alone. Of meters only
+            the cells that are configured.
         sizes: most entries, by table.
 
     Returns:
-        Writes to be made one after the other; none if nothing differs.
+        Writes to be made one after the other; none if nothing differs. Meters and digests come
+        first, so that no entry uses a meter that is not there yet.
     """
+    wanted, observed = tuple(wanted), tuple(observed)
+    return _configurations(wanted, observed) + _entries(
+        [e for e in wanted if isinstance(e, TableEntry)],
+        [e for e in observed if isinstance(e, TableEntry)],
+        sizes,
+    )
+
+
+def _configurations(
+    wanted: Sequence[Entity], observed: Sequence[Entity]
+) -> tuple[tuple[Update, ...], ...]:
+    """Of meters and digests."""
+    old = {desire.identity(e): e for e in observed if isinstance(e, MeterEntry | DigestEntry)}
+    new = {desire.identity(e): e for e in wanted if isinstance(e, MeterEntry | DigestEntry)}
+    updates = []
+    for key, entity in new.items():
+        if old.get(key) != entity:
+            there = isinstance(entity, MeterEntry) or key in old
+            updates.append(Update(Kind.MODIFY if there else Kind.INSERT, entity))
+    for key, entity in old.items():
+        if key in new:
+            continue
+        if isinstance(entity, MeterEntry):
+            updates.append(Update(Kind.MODIFY, MeterEntry(entity.meter, entity.index)))
+        else:
+            updates.append(Update(Kind.DELETE, entity))
+    return tuple(tuple(updates[i : i + BATCH]) for i in range(0, len(updates), BATCH))
+
+
+def _entries(
+    wanted: Sequence[TableEntry],
+    observed: Sequence[TableEntry],
+    sizes: Mapping[str, int],
+) -> tuple[tuple[Update, ...], ...]:
     old = {desire.identity(e): desire.without_counts(e) for e in observed if not e.const}
     new = {desire.identity(e): desire.without_counts(e) for e in wanted}
     added = [e for key, e in new.items() if key not in old and not e.default]

@@ -14,12 +14,15 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, final
 
 from p4kube_core import protos
+from p4kube_core.model.meter import Rates
 from p4kube_core.switch import schema, session
 from p4kube_core.switch.values import (
     Atomicity,
     CounterData,
     CounterEntry,
+    DigestEntry,
     Entity,
+    MeterEntry,
     PipelineAction,
     TableEntry,
     Update,
@@ -70,6 +73,17 @@ class BlockingSession:
         """All entries of a table, or of every table; not the default ones."""
         wanted = TableEntry(table, counter=CounterData() if counters else None)
         return tuple(e for e in self.read(wanted) if isinstance(e, TableEntry))
+
+    def read_state(self) -> tuple[Entity, ...]:
+        """All that a client can have told the device: entries with their meters' rates, cells of
+        meters that are configured, digests; not default entries.
+        """
+        known = self.schema
+        wanted: list[Entity] = [TableEntry(rates=Rates(0, 0, 0, 0))]
+        wanted += [MeterEntry()] if list(known.meters) else []
+        wanted += [DigestEntry()] if list(known.digests) else []
+        found = self.read(*wanted)
+        return tuple(e for e in found if not isinstance(e, MeterEntry) or e.rates is not None)
 
     def read_counter(self, counter: str, index: int | None = None) -> tuple[CounterEntry, ...]:
         """An index of an indirect counter, or all of it."""

@@ -6,18 +6,23 @@ from collections.abc import Mapping
 from typing import Any, assert_never, final
 
 from p4kube_core import errors, protos
+from p4kube_core.model.meter import Rates
 from p4kube_core.switch import codec
 from p4kube_core.switch.schema import ActionSchema, FieldSchema, Schema, TableSchema
 from p4kube_core.switch.values import (
     CounterData,
     CounterEntry,
+    DigestEntry,
     DirectCounterEntry,
+    DirectMeterEntry,
     Entity,
     Exact,
     Lpm,
     Match,
+    MeterEntry,
     OptionalMatch,
     Range,
+    RegisterEntry,
     TableEntry,
     Ternary,
     Update,
@@ -61,6 +66,22 @@ def entity_message(schema: Schema, entity: Entity, to_write: bool = False) -> An
             inner = message.direct_counter_entry.table_entry
             _fill_table_entry(schema, entry, inner, to_write)
             _fill_counter(message.direct_counter_entry.data, data)
+        case MeterEntry(meter, index, rates):
+            message.meter_entry.SetInParent()
+            if meter:
+                message.meter_entry.meter_id = schema.meters.find(meter).id
+            if index is not None:
+                message.meter_entry.index.index = index
+            _fill_rates(message.meter_entry.config, rates)
+        case DirectMeterEntry(entry, rates):
+            inner = message.direct_meter_entry.table_entry
+            _fill_table_entry(schema, entry, inner, to_write)
+            inner.ClearField("action")
+            _fill_rates(message.direct_meter_entry.config, rates)
+        case RegisterEntry():
+            _fill_register(schema, entity, message.register_entry, to_write)
+        case DigestEntry():
+            _fill_digest(schema, entity, message.digest_entry)
         case _:
             assert_never(entity)
     return message
@@ -88,8 +109,35 @@ def entity_value(schema: Schema, message: Any) -> Entity:
                 return DirectCounterEntry(
                     _table_entry_value(schema, direct.table_entry), _counter_value(direct)
                 )
+            case "meter_entry":
+                metered = message.meter_entry
+                return MeterEntry(
+                    schema.meters.by_id(metered.meter_id).name,
+                    metered.index.index if metered.HasField("index") else None,
+                    _rates_value(metered, "config"),
+                )
+            case "direct_meter_entry":
+                metered = message.direct_meter_entry
+                return DirectMeterEntry(
+                    _table_entry_value(schema, metered.table_entry), _rates_value(metered, "config")
+                )
+            case "register_entry":
+                held = message.register_entry
+                return RegisterEntry(
+                    schema.registers.by_id(held.register_id).name,
+                    held.index.index if held.HasField("index") else None,
+                    int.from_bytes(held.data.bitstring, "big"),
+                )
+            case "digest_entry":
+                digest = message.digest_entry
+                return DigestEntry(
+                    schema.digests.by_id(digest.digest_id).name,
+                    digest.config.max_timeout_ns,
+                    digest.config.max_list_size,
+                    digest.config.ack_timeout_ns,
+                )
             case other:
-                raise InvalidEntry(f"want a table entry or a counter, got {other}")
+                raise InvalidEntry(f"want an entity that we have a value for, got {other}")
     except KeyError as e:
         raise InvalidEntry(f"the device names id {e.args[0]}, which its P4Info lacks") from e
 
@@ -107,12 +155,56 @@ def _counter_value(message: Any) -> CounterData | None:
     return CounterData(message.data.packet_count, message.data.byte_count)
 
 
+def _fill_rates(message: Any, rates: Rates | None) -> None:
+    if rates is not None:
+        message.cir, message.cburst = rates.cir, rates.cburst
+        message.pir, message.pburst = rates.pir, rates.pburst
+        message.SetInParent()
+
+
+def _rates_value(message: Any, field: str) -> Rates | None:
+    if not message.HasField(field):
+        return None
+    held = getattr(message, field)
+    return Rates(held.cir, held.cburst, held.pir, held.pburst)
+
+
+def _fill_register(schema: Schema, entry: RegisterEntry, message: Any, to_write: bool) -> None:
+    message.SetInParent()
+    if not entry.register:
+        if to_write:
+            raise InvalidEntry("want a register's name, got none")
+        return
+    register = schema.registers.find(entry.register)
+    message.register_id = register.id
+    if entry.index is not None:
+        message.index.index = entry.index
+    if entry.value is not None:
+        try:
+            message.data.bitstring = codec.to_bytes(entry.value, register.width)
+        except ValueError as e:
+            raise InvalidEntry(f"register {register.name}: {e}") from e
+    elif to_write:
+        raise InvalidEntry(f"register {register.name}: want a value, got none")
+
+
+def _fill_digest(schema: Schema, entry: DigestEntry, message: Any) -> None:
+    message.SetInParent()
+    if not entry.digest:
+        return
+    message.digest_id = schema.digests.find(entry.digest).id
+    message.config.max_timeout_ns = entry.max_timeout_ns
+    message.config.max_list_size = entry.max_list_size
+    message.config.ack_timeout_ns = entry.ack_timeout_ns
+
+
 def _fill_table_entry(schema: Schema, entry: TableEntry, message: Any, to_write: bool) -> None:
     message.SetInParent()
     if not entry.table:
         if to_write or entry.matches or entry.action:
             raise InvalidEntry("want a table's name, got none")
         _fill_counter(message.counter_data, entry.counter)
+        _fill_rates(message.meter_config, entry.rates)
         message.is_default_action = entry.default
         return
     table = schema.tables.find(entry.table)
@@ -123,6 +215,7 @@ def _fill_table_entry(schema: Schema, entry: TableEntry, message: Any, to_write:
     message.is_default_action = entry.default
     message.metadata = entry.metadata
     _fill_counter(message.counter_data, entry.counter)
+    _fill_rates(message.meter_config, entry.rates)
     if entry.action is not None:
         action = table.actions.find(entry.action)
         message.action.action.action_id = action.id
@@ -217,6 +310,7 @@ def _table_entry_value(schema: Schema, message: Any) -> TableEntry:
         default=message.is_default_action,
         metadata=message.metadata,
         const=message.is_const,
+        rates=_rates_value(message, "meter_config"),
     )
 
 

@@ -1,4 +1,4 @@
-"""P4Info by name and by id: tables, fields, actions, parameters and counters, any unique suffix."""
+"""P4Info by name and by id: tables, actions, counters, meters, ...; any unique suffix of a name."""
 
 from __future__ import annotations
 
@@ -117,6 +117,7 @@ class TableSchema:
     fields: Names[FieldSchema]
     actions: Names[ActionSchema]
     has_priority: bool
+    has_meter: bool  # a direct one
 
 
 @final
@@ -129,23 +130,62 @@ class CounterSchema:
 
 @final
 @dataclass(frozen=True, slots=True)
+class MeterSchema:
+    id: int
+    name: str
+    size: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RegisterSchema:
+    id: int
+    name: str
+    size: int
+    width: int  # bits
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DigestSchema:
+    id: int
+    name: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Schema:
     """Everything that the codec needs of a P4Info message."""
 
     tables: Names[TableSchema]
     counters: Names[CounterSchema]
+    meters: Names[MeterSchema]
+    registers: Names[RegisterSchema]
+    digests: Names[DigestSchema]
 
 
 def from_p4info(info: Any) -> Schema:
     """Index a p4.config.v1.P4Info message."""
     actions = {a.preamble.id: _action(a) for a in info.actions}
-    tables = [_table(t, actions) for t in info.tables]
+    metered = {m.direct_table_id for m in info.direct_meters}
+    tables = [_table(t, actions, t.preamble.id in metered) for t in info.tables]
     return Schema(
         tables=Names("table", tables, _aliases(info.tables)),
         counters=Names(
             "counter",
             [CounterSchema(c.preamble.id, c.preamble.name, c.size) for c in info.counters],
             _aliases(info.counters),
+        ),
+        meters=Names(
+            "meter",
+            [MeterSchema(m.preamble.id, m.preamble.name, m.size) for m in info.meters],
+            _aliases(info.meters),
+        ),
+        registers=Names("register", map(_register, info.registers), _aliases(info.registers)),
+        digests=Names(
+            "digest",
+            [DigestSchema(d.preamble.id, d.preamble.name) for d in info.digests],
+            _aliases(info.digests),
         ),
     )
 
@@ -160,7 +200,15 @@ def _action(action: Any) -> ActionSchema:
     return ActionSchema(action.preamble.id, name, Names(f"parameter of {name}", params))
 
 
-def _table(table: Any, actions: dict[int, ActionSchema]) -> TableSchema:
+def _register(register: Any) -> RegisterSchema:
+    held = register.preamble
+    bits = register.type_spec.bitstring
+    sort = bits.WhichOneof("type_spec")
+    width = getattr(bits, sort).bitwidth if sort in ("bit", "int") else 1
+    return RegisterSchema(held.id, held.name, register.size, width)
+
+
+def _table(table: Any, actions: dict[int, ActionSchema], has_meter: bool) -> TableSchema:
     name = table.preamble.name
     fields = [
         FieldSchema(f.id, f.name, f.bitwidth, _MATCH_TYPES.get(f.match_type, "unspecified"))
@@ -172,4 +220,5 @@ def _table(table: Any, actions: dict[int, ActionSchema]) -> TableSchema:
         fields=Names(f"field of {name}", fields),
         actions=Names(f"action of {name}", [actions[ref.id] for ref in table.action_refs]),
         has_priority=any(f.match in ("ternary", "range", "optional") for f in fields),
+        has_meter=has_meter,
     )

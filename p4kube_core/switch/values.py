@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import final
 
+from p4kube_core.model.meter import Rates
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class TableEntry:
     """An entry of a table, or its default entry.
 
     In a read, what is left out selects all: no table, no matches, priority 0, no action; `counter`
-    set asks for the direct counter.
+    set asks for the direct counter, `rates` for the direct meter's.
     """
 
     table: str = ""
@@ -69,6 +71,7 @@ class TableEntry:
     default: bool = False
     metadata: bytes = b""
     const: bool = False  # only in what was read
+    rates: Rates | None = None  # of the direct meter; None: green for all
 
 
 @final
@@ -90,7 +93,55 @@ class DirectCounterEntry:
     data: CounterData | None = None
 
 
-Entity = TableEntry | CounterEntry | DirectCounterEntry
+@final
+@dataclass(frozen=True, slots=True)
+class MeterEntry:
+    """A cell of an indirect meter; without an index, all of it; without a name, all meters."""
+
+    meter: str = ""
+    index: int | None = None
+    rates: Rates | None = None  # None: green for all
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DirectMeterEntry:
+    """The direct meter of an entry, which names table, matches and priority."""
+
+    entry: TableEntry
+    rates: Rates | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RegisterEntry:
+    """A cell of a register; without an index, all of it; without a name, all registers."""
+
+    register: str = ""
+    index: int | None = None
+    value: int | None = None  # None only to read
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DigestEntry:
+    """A digest that is to be sent, and how they are put together; without a name, all of them."""
+
+    digest: str = ""
+    max_timeout_ns: int = 0
+    max_list_size: int = 0
+    ack_timeout_ns: int = 0
+
+
+Entity = (
+    TableEntry
+    | CounterEntry
+    | DirectCounterEntry
+    | MeterEntry
+    | DirectMeterEntry
+    | RegisterEntry
+    | DigestEntry
+)
 
 
 class Kind(StrEnum):

@@ -11,23 +11,23 @@ from p4kube_core import errors
 from p4kube_core.cli.stf import script
 from p4kube_core.model import entry as model
 from p4kube_core.model import match
+from p4kube_core.model.meter import Rates
+from p4kube_core.switch import values
 
 # BMv2's command line, which passes through in other people's scripts; not in this version.
 NOT_YET: Final = frozenset(
     {
         "mc_mgrp_create", "mc_mgrp_destroy", "mc_node_create", "mc_node_associate",
         "mc_node_dissociate", "mc_node_destroy", "mirroring_add", "mirroring_add_mc",
-        "mirroring_delete", "mirroring_get", "register_read", "register_write", "register_reset",
-        "counter_read", "counter_write", "counter_reset", "meter_get_rates", "meter_set_rates",
-        "meter_array_set_rates",
+        "mirroring_delete", "mirroring_get",
     }
 )  # fmt: skip
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
         "(?P<quoted>[^"]*)"
-      | (?P<operator>==|!=|<=|>=|->|&&&|[<>=(),:/$])
-      | (?P<word>(?:(?!->)[^\s"(),:=<>!/$&])+(?:\$[^\s"(),:=<>!/$&]+\$?)*)
+      | (?P<operator>==|!=|<=|>=|->|\.\.|&&&|[<>=(),:/$])
+      | (?P<word>(?:(?!->|\.\.)[^\s"(),:=<>!/$&])+(?:\$[^\s"(),:=<>!/$&]+\$?)*)
     )""",
     re.VERBOSE,
 )
@@ -77,7 +77,7 @@ def _command(place: str, number: int, line: str) -> script.Command:
     if name in _PARSERS:
         return _PARSERS[name](place, number, rest.strip())
     if name in NOT_YET:
-        raise _Wrong(f"{name!r} is not supported by target dpdk yet")
+        raise _Wrong(f"{name!r} is not supported yet")
     raise _Wrong(f"want a command ({', '.join(_PARSERS)}), got {name!r}")
 
 
@@ -212,14 +212,106 @@ def _check_counter(_place: str, number: int, rest: str) -> script.Command:
     unit = script.Unit.PACKETS
     if tokens.peek in set(script.Unit):
         unit = script.Unit(tokens.word("a unit"))
-    operator = tokens.word("one of == != < <= > >=")
-    if operator not in {"==", "!=", "<", "<=", ">", ">=", "="}:
-        raise _Wrong(f"want one of == != < <= > >=, got {operator!r}")
+    operator = _operator(tokens)
     wanted = match.number(tokens.word("a number"))
     tokens.end()
-    return script.CheckCounter(
-        number, name, index, tuple(key), entry, unit, "==" if operator == "=" else operator, wanted
-    )
+    return script.CheckCounter(number, name, index, tuple(key), entry, unit, operator, wanted)
+
+
+def _check_register(_place: str, number: int, rest: str) -> script.Command:
+    tokens = _Tokens(rest)
+    name = tokens.word("a register")
+    tokens.expect("(")
+    index = match.number(tokens.word("an index"))
+    tokens.expect(")")
+    operator = _operator(tokens)
+    wanted = match.number(tokens.word("a number"))
+    tokens.end()
+    return script.CheckRegister(number, name, index, operator, wanted)
+
+
+def _operator(tokens: _Tokens) -> str:
+    found = tokens.word("one of == != < <= > >=")
+    if found not in {"==", "!=", "<", "<=", ">", ">=", "="}:
+        raise _Wrong(f"want one of == != < <= > >=, got {found!r}")
+    return "==" if found == "=" else found
+
+
+# --- BMv2's command line: words in a fixed order.
+
+
+def _register_read(_place: str, number: int, rest: str) -> script.Command:
+    name, *numbers = _words(rest, "a register and perhaps an index", 1, 2)
+    index = _numbers(numbers)[0] if numbers else None
+    return script.Read(number, values.RegisterEntry(name, index))
+
+
+def _register_write(_place: str, number: int, rest: str) -> script.Command:
+    name, *numbers = _words(rest, "a register, an index and a value", 3, 3)
+    index, value = _numbers(numbers)
+    return script.Write(number, values.RegisterEntry(name, index, value))
+
+
+def _register_reset(_place: str, number: int, rest: str) -> script.Command:
+    (name,) = _words(rest, "a register", 1, 1)
+    return script.Write(number, values.RegisterEntry(name, None, 0))
+
+
+def _counter_read(_place: str, number: int, rest: str) -> script.Command:
+    name, *numbers = _words(rest, "a counter and an index", 2, 2)
+    return script.Read(number, values.CounterEntry(name, _numbers(numbers)[0]))
+
+
+def _counter_write(_place: str, number: int, rest: str) -> script.Command:
+    name, *numbers = _words(rest, "a counter, an index, packets and bytes", 4, 4)
+    index, packets, size = _numbers(numbers)
+    data = values.CounterData(packets, size)
+    return script.Write(number, values.CounterEntry(name, index, data))
+
+
+def _counter_reset(_place: str, number: int, rest: str) -> script.Command:
+    (name,) = _words(rest, "a counter", 1, 1)
+    return script.Write(number, values.CounterEntry(name, None, values.CounterData()))
+
+
+def _meter_get_rates(_place: str, number: int, rest: str) -> script.Command:
+    name, *numbers = _words(rest, "a meter and an index", 2, 2)
+    return script.Read(number, values.MeterEntry(name, _numbers(numbers)[0]))
+
+
+def _meter_set_rates(_place: str, number: int, rest: str) -> script.Command:
+    name, index, *pairs = _words(rest, "a meter, an index and two pairs RATE:BURST", 4, 4)
+    return script.Write(number, values.MeterEntry(name, _numbers([index])[0], _rates(pairs)))
+
+
+def _meter_array_set_rates(_place: str, number: int, rest: str) -> script.Command:
+    name, *pairs = _words(rest, "a meter and two pairs RATE:BURST", 3, 3)
+    return script.Write(number, values.MeterEntry(name, None, _rates(pairs)))
+
+
+def _rates(pairs: list[str]) -> Rates:
+    """The committed pair, then the peak one; BMv2's rates are tokens a microsecond."""
+    numbers: list[int] = []
+    for pair in pairs:
+        rate, colon, burst = pair.partition(":")
+        try:
+            numbers += [round(float(rate) * 1_000_000), int(burst)]
+        except (ValueError, OverflowError):
+            colon = ""
+        if not colon or min(numbers) < 0:
+            raise _Wrong(f"want RATE:BURST, tokens a microsecond and tokens, got {pair!r}")
+    return Rates(*numbers)
+
+
+def _words(rest: str, wanted: str, least: int, most: int) -> list[str]:
+    found = rest.split()
+    if not least <= len(found) <= most:
+        raise _Wrong(f"want {wanted}, got {rest!r}")
+    return [word.strip('"') for word in found]
+
+
+def _numbers(words: list[str]) -> list[int]:
+    return [match.number(word) for word in words]
 
 
 def _wait(_place: str, number: int, _rest: str) -> script.Command:
@@ -235,6 +327,16 @@ _PARSERS: Final[dict[str, Callable[[str, int, str], script.Command]]] = {
     "no_packet": _no_packet,
     "wait": _wait,
     "check_counter": _check_counter,
+    "check_register": _check_register,
+    "register_read": _register_read,
+    "register_write": _register_write,
+    "register_reset": _register_reset,
+    "counter_read": _counter_read,
+    "counter_write": _counter_write,
+    "counter_reset": _counter_reset,
+    "meter_get_rates": _meter_get_rates,
+    "meter_set_rates": _meter_set_rates,
+    "meter_array_set_rates": _meter_array_set_rates,
 }
 
 
@@ -286,7 +388,7 @@ class _Tokens:
     def value(self) -> str:
         """A value with what belongs to it: /length, &&&mask, ->high."""
         text = self.word("a value")
-        while self.peek in {"/", "&&&", "->"}:
+        while self.peek in {"/", "&&&", "->", ".."}:
             text += self.peek
             self._next += 1
             text += self.word("a value")

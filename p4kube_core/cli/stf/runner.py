@@ -130,6 +130,12 @@ class _Run:
                 self._collect()
             case script.CheckCounter():
                 self._check_counter(command)
+            case script.CheckRegister():
+                self._check_register(command)
+            case script.Write(entity=entity):
+                self._session.write([values.Update(values.Kind.MODIFY, entity)])
+            case script.Read(entity=entity):
+                self._session.read(entity)
             case _:
                 assert_never(command)
 
@@ -221,6 +227,13 @@ class _Run:
             return
         wrong = f"expected {wanted.unit} {wanted.operator} {wanted.number}; counted: {actual}"
         self._verdicts.append(check.Verdict(wanted.line, wrong))
+
+    def _check_register(self, wanted: script.CheckRegister) -> None:
+        found = self._session.read(values.RegisterEntry(wanted.name, wanted.index))
+        (actual,) = [e.value or 0 for e in found if isinstance(e, values.RegisterEntry)]
+        wrong = f"expected {wanted.operator} {wanted.number}; the register holds: {actual}"
+        fits = check.compare(actual, wanted.operator, wanted.number)
+        self._verdicts.append(check.Verdict(wanted.line, None if fits else wrong))
 
     def _counts(self, wanted: script.CheckCounter) -> list[values.CounterData]:
         table = self._counted_table(wanted.name)

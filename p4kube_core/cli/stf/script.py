@@ -9,6 +9,7 @@ from typing import final
 
 from p4kube_core.model.entry import NamedEntry
 from p4kube_core.model.match import Match
+from p4kube_core.switch import values
 
 
 @final
@@ -90,7 +91,49 @@ class CheckCounter:
     number: int
 
 
-Command = Add | SetDefault | Remove | Packet | Expect | NoPacket | Wait | CheckCounter
+@final
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Of BMv2's command line: a counter, meter or register is written."""
+
+    line: int
+    entity: values.CounterEntry | values.MeterEntry | values.RegisterEntry
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Of BMv2's command line: something is read, and has to be there to be read."""
+
+    line: int
+    entity: values.CounterEntry | values.MeterEntry | values.RegisterEntry
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CheckRegister:
+    """Ours: what a cell of a register holds."""
+
+    line: int
+    name: str
+    index: int
+    operator: str  # == != < <= > >=
+    number: int
+
+
+Command = (
+    Add
+    | SetDefault
+    | Remove
+    | Packet
+    | Expect
+    | NoPacket
+    | Wait
+    | CheckCounter
+    | CheckRegister
+    | Write
+    | Read
+)
 
 
 @final

@@ -260,7 +260,8 @@ REFUSED = {
         code.NOT_FOUND,
         (
             f"no register 4711; registers: ingress.cells ({program.CELLS}), "
-            f"ingress.wide_cells ({program.WIDE_CELLS})"
+            f"ingress.wide_cells ({program.WIDE_CELLS}), "
+            f"ingress.widest_cells ({program.WIDEST_CELLS})"
         ),
     ),
     "register, index": (
@@ -277,6 +278,11 @@ REFUSED = {
         update("MODIFY", cell(1, b"")),
         code.OUT_OF_RANGE,
         "register ingress.cells: want a value of bit<12>, got an empty string",
+    ),
+    "register, too wide for control": (
+        update("MODIFY", cell(1, b"\1", number=program.WIDEST_CELLS)),
+        code.UNIMPLEMENTED,
+        "register ingress.widest_cells: want cells of at most 64 bits, it has 65",
     ),
     "register, no data": (
         update("MODIFY", cell(1)),

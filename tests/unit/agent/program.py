@@ -30,7 +30,7 @@ HOSTS, ROUTES, ACL, FIXED, WIDE, ALWAYS, SPANS = (0x02000000 + n for n in range(
 PORTS = 0x12000001
 HOSTS_COUNTER, ACL_COUNTER = 0x13000001, 0x13000002
 SHAPER, SPANS_METER = 0x14000001, 0x15000001
-CELLS, WIDE_CELLS = 0x16000001, 0x16000002
+CELLS, WIDE_CELLS, WIDEST_CELLS = 0x16000001, 0x16000002, 0x16000003
 
 ACTIONS = (
     Action(0, NO_ACTION, "NoAction", (), 0),
@@ -153,6 +153,7 @@ METERS = (
 REGISTERS = (
     Register(0, CELLS, "ingress.cells", 12, 16),
     Register(1, WIDE_CELLS, "ingress.wide_cells", 64, 4),
+    Register(2, WIDEST_CELLS, "ingress.widest_cells", 65, 4),
 )
 
 

@@ -8,6 +8,8 @@ from p4kube_core import errors
 from p4kube_core.cli.stf import parser, script
 from p4kube_core.model import match
 from p4kube_core.model.entry import NamedEntry
+from p4kube_core.model.meter import Rates
+from p4kube_core.switch import values
 
 HERE = Path("t.stf")
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -88,6 +90,36 @@ def test_a_counter_is_named_with_an_index_a_key_or_an_entry() -> None:
     )
 
 
+def test_bmv2s_lines_pass_through() -> None:
+    register, counter, meter = values.RegisterEntry, values.CounterEntry, values.MeterEntry
+    assert one("register_write r 3 0x10") == script.Write(1, register("r", 3, 16))
+    assert one("register_reset r") == script.Write(1, register("r", None, 0))
+    assert one("register_read r") == script.Read(1, register("r"))
+    assert one("register_read r 2") == script.Read(1, register("r", 2))
+    counts = values.CounterData(5, 300)
+    assert one("counter_write c 1 5 300") == script.Write(1, counter("c", 1, counts))
+    assert one("counter_reset c") == script.Write(1, counter("c", None, values.CounterData()))
+    assert one("counter_read c 1") == script.Read(1, counter("c", 1))
+    assert one("meter_get_rates m 1") == script.Read(1, meter("m", 1))
+    # Tokens a microsecond become tokens a second.
+    slow = Rates(1, 10, 2_000_000, 20)
+    assert one("meter_set_rates m 4 0.000001:10 2:20") == script.Write(1, meter("m", 4, slow))
+    assert one("meter_array_set_rates m 0.000001:10 2:20") == script.Write(
+        1, meter("m", None, slow)
+    )
+
+
+def test_what_a_register_holds_can_be_asked() -> None:
+    assert one("check_register ingress.r(3) >= 0x10") == script.CheckRegister(
+        1, "ingress.r", 3, ">=", 16
+    )
+
+
+def test_a_range_is_written_with_dots_or_an_arrow() -> None:
+    for text in ("add t 1 k:0x1..0x5 a()", "add t 1 k:1->5 a()"):
+        assert entry(text).match == (("k", match.Between(1, 5)),)
+
+
 def test_comments_blank_lines_and_line_numbers() -> None:
     read = parser.parse(HERE, "# a\n\npacket 1 00 # b\n  wait\n")
     assert [command.line for command in read.commands] == [3, 4]
@@ -110,7 +142,13 @@ def test_comments_blank_lines_and_line_numbers() -> None:
         ("add t k:1 a(x:1", "want ',' or ')' after a parameter, got 'the end'"),
         ("add t k:1 a() b", "want the end of the line, got 'b'"),
         ("check_counter c(1) packets ~ 1", "want one of == != < <= > >=, got '~'"),
-        ("mirroring_add 1 2", "'mirroring_add' is not supported by target dpdk yet"),
+        ("register_write r 1", "want a register, an index and a value, got 'r 1'"),
+        (
+            "meter_set_rates m 1 5 6:7",
+            "want RATE:BURST, tokens a microsecond and tokens, got '5'",
+        ),
+        ("check_register r == 1", "want '(', got '=='"),
+        ("mirroring_add 1 2", "'mirroring_add' is not supported yet"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(line: str, message: str) -> None:

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p4kube_core.model.meter import Rates
 from p4kube_core.reconciler import desire, plan
-from p4kube_core.switch.values import CounterData, Kind, TableEntry, Ternary, Update
+from p4kube_core.switch.values import (
+    CounterData,
+    DigestEntry,
+    Entity,
+    Kind,
+    MeterEntry,
+    TableEntry,
+    Ternary,
+    Update,
+)
 
 SIZES = {"acl": 8, "mac": 100}
 
@@ -130,3 +141,37 @@ def test_a_full_table_is_emptied_before_it_is_filled() -> None:
 def test_a_default_that_is_no_longer_wanted_falls_back_to_the_programs_own() -> None:
     ((update,),) = plan.writes([], [entry(0, default=True)], SIZES)
     assert update == Update(Kind.MODIFY, TableEntry("acl", default=True))
+
+
+# --- meters and digests
+
+RATES = Rates(1, 2, 3, 4)
+
+
+def test_a_meter_is_told_its_rates_before_entries_use_it() -> None:
+    wanted: list[Entity] = [entry(1), MeterEntry("m", 3, RATES), DigestEntry("d", 1, 2, 3)]
+    first, second = plan.writes(wanted, [], SIZES)
+    assert first == (
+        Update(Kind.MODIFY, MeterEntry("m", 3, RATES)),
+        Update(Kind.INSERT, DigestEntry("d", 1, 2, 3)),
+    )
+    assert second == (Update(Kind.INSERT, entry(1)),)
+
+
+def test_what_a_meter_is_told_already_is_not_told_again() -> None:
+    held: list[Entity] = [MeterEntry("m", 3, RATES), DigestEntry("d", 1, 2, 3)]
+    assert plan.writes(held, held, SIZES) == ()
+
+
+def test_a_meter_and_a_digest_that_are_no_longer_wanted_go_back() -> None:
+    held: list[Entity] = [MeterEntry("m", 3, RATES), DigestEntry("d", 1, 2, 3)]
+    (write,) = plan.writes([], held, SIZES)
+    assert write == (
+        Update(Kind.MODIFY, MeterEntry("m", 3)),
+        Update(Kind.DELETE, DigestEntry("d", 1, 2, 3)),
+    )
+
+
+def test_other_rates_of_an_entry_change_the_entry() -> None:
+    faster = dataclasses.replace(entry(1), rates=RATES)
+    assert plan.writes([faster], [entry(1)], SIZES) == ((Update(Kind.MODIFY, faster),),)

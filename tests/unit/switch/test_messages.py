@@ -5,17 +5,21 @@ from __future__ import annotations
 import pytest
 
 from p4kube_core import protos
+from p4kube_core.model.meter import Rates
 from p4kube_core.switch import messages, schema
 from p4kube_core.switch.values import (
     CounterData,
     CounterEntry,
     DirectCounterEntry,
+    DirectMeterEntry,
     Entity,
     Exact,
     Kind,
     Lpm,
+    MeterEntry,
     OptionalMatch,
     Range,
+    RegisterEntry,
     TableEntry,
     Ternary,
     Update,
@@ -48,6 +52,19 @@ ENTITIES: list[Entity] = [
     TableEntry("ingress.hosts", default=True, action="ingress.drop", counter=CounterData(1, 2)),
     CounterEntry("ingress.ports", 0, CounterData(3, 4)),
     DirectCounterEntry(TableEntry("ingress.hosts", HOST.matches), CounterData()),
+    TableEntry(
+        "ingress.spans",
+        {"hdr.tcp.dst": Range(80, 90)},
+        priority=1,
+        action="NoAction",
+        rates=Rates(1, 2, 3, 4),
+    ),
+    MeterEntry("ingress.shaper", 3, Rates(5, 6, 7, 8)),
+    MeterEntry("ingress.shaper", 3),
+    DirectMeterEntry(
+        TableEntry("ingress.spans", {"hdr.tcp.dst": Range(80, 90)}, 1), Rates(5, 6, 7, 8)
+    ),
+    RegisterEntry("ingress.cells", 3, 4095),
 ]
 
 
@@ -107,7 +124,7 @@ REFUSED = [
         TableEntry("acll"),
         (
             "no table 'acll'; there are: ingress.acl, ingress.always, ingress.fixed, "
-            "ingress.hosts, ingress.routes, ingress.wide; did you mean 'acl'?"
+            "ingress.hosts, ingress.routes, ingress.spans, ingress.wide; did you mean 'acl'?"
         ),
     ),
     (
@@ -151,6 +168,13 @@ REFUSED = [
     ),
     (TableEntry(), "want a table's name, got none"),
     (CounterEntry("nope"), "no counter 'nope'; there are: ingress.ports"),
+    (MeterEntry("nope"), "no meter 'nope'; there are: ingress.shaper"),
+    (
+        RegisterEntry("cells", 1, 4096),
+        "register ingress.cells: value 0x1000 does not fit bit<12>",
+    ),
+    (RegisterEntry("cells", 1), "register ingress.cells: want a value, got none"),
+    (RegisterEntry(), "want a register's name, got none"),
 ]
 
 
