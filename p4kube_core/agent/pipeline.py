@@ -11,7 +11,6 @@ from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, NOT_FOUND, UNIMPLEMENTED, Refusal, listed
 from p4kube_core.model import artifact
 
-
 MOST_REGISTER_BITS: Final = 64  # of a cell, that control can read and write
 
 
