@@ -114,7 +114,11 @@ def held(pid: int) -> Ids:
     """What a process has descriptors of."""
     ids: Ids = set(), set()
     for entry in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        for line in entry.read_text().splitlines():
+        try:
+            text = entry.read_text()
+        except FileNotFoundError:
+            continue  # closed meanwhile
+        for line in text.splitlines():
             name, _, value = line.partition(":")
             if name in ("prog_id", "map_id"):
                 ids[name == "map_id"].add(int(value))
