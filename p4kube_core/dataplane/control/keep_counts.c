@@ -76,6 +76,10 @@ static void keep_table(struct device *old, struct device *new, struct pair pair)
 	const struct p4k_entry *entry, *before;
 	uint32_t cursor = 0;
 
+	if (from == to) { /* both have it */
+		free(record);
+		return;
+	}
 	while (record && (entry = p4k_table_next(to, &cursor))) {
 		p4k_table_record(to, entry, record);
 		before = p4k_table_find(from, record);

@@ -14,6 +14,11 @@ int op_device_add(const struct request *request, struct answer *answer, struct f
 	const char *name;
 	uint64_t id;
 
+	if (json_object_get(request->json, "like")) {
+		file.like = wanted_device(request, "like", why);
+		if (!file.like)
+			return -1;
+	}
 	if (field_number(request->json, "id", 1, INT64_MAX, &id, why) != 0 ||
 	    field_string(request->json, "object", PATH_MAX - 1, &file.path, why) != 0 ||
 	    field_string(request->json, "name", DEVICE_NAME_MAX - 1, &name, why) != 0 ||

@@ -5,6 +5,7 @@
 #include "field.h"
 #include "message.h"
 #include "port.h"
+#include "wire_request.h"
 
 #define P4_PORT_MAX (P4K_PORT_DROP - 1)
 
@@ -48,25 +49,84 @@ int op_port_list(const struct request *request, struct answer *answer, struct fa
 	return 0;
 }
 
-int op_wire(const struct request *request, struct answer *answer, struct failure *why)
+static int read_wire(const json_t *from, struct wire *wire, struct failure *why)
 {
-	struct device *device = wanted_device(request, "device", why);
-	struct port *port, *other;
 	uint64_t p4_port;
 
-	(void)answer;
-	if (!device || field_number(request->json, "port", 0, P4_PORT_MAX, &p4_port, why) != 0)
+	wire->device = wanted_device(&(struct request){.json = from}, "device", why);
+	if (!wire->device || field_number(from, "port", 0, P4_PORT_MAX, &p4_port, why) != 0)
 		return -1;
-	port = wanted_port(request, "name", why);
-	if (!port)
-		return -1;
-	if (port->device == device && port->p4_port == p4_port)
-		return 0;
+	wire->port = wanted_port(&(struct request){.json = from}, "name", why);
+	wire->p4_port = (uint16_t)p4_port;
+	return wire->port ? 0 : -1;
+}
+
+/* What stays where it is needs no wiring. */
+static bool is_done(const struct wire *wire)
+{
+	return wire->port->device == wire->device && wire->port->p4_port == wire->p4_port;
+}
+
+static bool leaves(const struct port *port, const struct wire *wires, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (wires[i].port == port)
+			return true;
+	return false;
+}
+
+/* The last one against those before it. */
+static int check_twice(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	const struct wire *wire = &wires[n - 1];
+
+	for (unsigned int i = 0; i + 1 < n; i++)
+		if (wires[i].port == wire->port ||
+		    (wires[i].device == wire->device && wires[i].p4_port == wire->p4_port))
+			return fail(why, FAIL_INVALID, "port %u of device %" PRIu64 ", or '%s', is wanted twice",
+				    wire->p4_port, wire->device->id, wire->port->name);
+	return 0;
+}
+
+static int check_places(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	const struct port *other;
+
 	LIST_FOREACH(other, &ports, next)
-		if (other->device == device && other->p4_port == p4_port)
-			return fail(why, FAIL_BUSY, "port %" PRIu64 " of device %" PRIu64 " is wired to '%s'",
-				    p4_port, device->id, other->name);
-	return port_wire(port, device, (uint16_t)p4_port, why);
+		for (unsigned int i = 0; i < n; i++)
+			if (other->device == wires[i].device && other->p4_port == wires[i].p4_port &&
+			    !leaves(other, wires, n))
+				return fail(why, FAIL_BUSY, "port %u of device %" PRIu64 " is wired to '%s'",
+					    other->p4_port, other->device->id, other->name);
+	return 0;
+}
+
+/* One, or those of the list `wires`. */
+int op_wire(const struct request *request, struct answer *answer, struct failure *why)
+{
+	const json_t *list = json_object_get(request->json, "wires"), *at;
+	struct wire wires[WIRES_MAX + 1];
+	unsigned int n = 0;
+	size_t i;
+
+	(void)answer;
+	if (!list && read_wire(request->json, &wires[n], why) != 0)
+		return -1;
+	if (!list && !is_done(&wires[n]))
+		n++;
+	if (list && (!json_is_array(list) || json_array_size(list) > WIRES_MAX))
+		return fail(why, FAIL_INVALID, "wires: want a list of at most %d", WIRES_MAX);
+	json_array_foreach(list, i, at) {
+		if (read_wire(at, &wires[n], why) != 0)
+			return -1;
+		if (is_done(&wires[n]))
+			continue;
+		if (check_twice(wires, ++n, why) != 0)
+			return -1;
+	}
+	if (check_places(wires, n, why) != 0)
+		return -1;
+	return n > 0 ? ports_wire(wires, n, why) : 0;
 }
 
 /* By the P4 port, by the port's name, or both. */
@@ -88,7 +148,7 @@ int op_unwire(const struct request *request, struct answer *answer, struct failu
 	LIST_FOREACH(port, &ports, next)
 		if (port->device == device && (p4_port == P4K_PORT_DROP || port->p4_port == p4_port) &&
 		    (!name || port == wanted_port(request, "name", why)))
-			return port_wire(port, NULL, 0, why);
+			return port_unwire(port, why);
 	return fail(why, FAIL_NOT_FOUND, "no such port is wired to device %" PRIu64, device->id);
 }
 

@@ -6,8 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct device;
+
 struct program_file {
 	const char *path;
+	struct device *like; /* target ebpf: whose place it is to take; NULL: nobody's. Otherwise not looked at */
 	const uint8_t *manifest; /* target ebpf: the artifact's manifest.json; otherwise not looked at */
 	size_t manifest_length;
 };

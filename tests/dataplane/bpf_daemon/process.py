@@ -72,20 +72,34 @@ class Process(dataplane.Client):
         self.kill()
         self.start()
 
-    def put(self, op: str, device: int, program: artifact.Artifact) -> dict[str, Any]:
+    def put(self, op: str, device: int, program: artifact.Artifact, **more: int) -> dict[str, Any]:
         """`device_add` or `device_replace` with a program."""
         path = self.directory / "program.o"
         path.write_bytes(program.object)
         try:
             name = {"name": program.manifest.name} if op == "device_add" else {}
             blob = artifact.manifest_json(program.manifest)
-            return self.call(op, blob, id=device, object=str(path), **name)[0]
+            return self.call(op, blob, id=device, object=str(path), **name, **more)[0]
         finally:
             path.unlink()
 
 
 def compiled(path: pathlib.Path, *defines: str) -> artifact.Artifact:
     return driver.build(path, defines=dict.fromkeys(defines, "1"), target="ebpf").artifact
+
+
+def changed(path: pathlib.Path, directory: pathlib.Path, *changes: str) -> artifact.Artifact:
+    """The program with pieces of its text replaced, given in pairs."""
+    text = path.read_text()
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        assert old in text
+        text = text.replace(old, new)
+    copy = directory / path.name
+    copy.write_text(text)
+    try:
+        return compiled(copy)
+    finally:
+        copy.unlink()
 
 
 def _shown(*words: str) -> list[dict[str, Any]]:
@@ -129,8 +143,7 @@ def until_unloaded(ids: Ids) -> None:
     """Wait until the kernel, which frees later, has none of these programs and maps."""
     give_up = time.monotonic() + 20
     programs, maps = ids
-    assert programs
-    assert maps
+    assert programs | maps
     while programs & {p["id"] for p in _shown("prog", "list")} or maps & {
         m["id"] for m in _shown("map", "list")
     }:

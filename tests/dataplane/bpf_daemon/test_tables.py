@@ -201,15 +201,6 @@ def test_a_killed_process_is_found_again(device: process.Process) -> None:
     assert where(device, frame(A, A, 0x8803)) == 3
 
 
-def test_replacing_starts_empty(device: process.Process, switch: artifact.Artifact) -> None:
-    assert write(device, EXACT, exact(A, 2)) == []
-    device.put("device_replace", 1, switch)
-    assert read(device, EXACT, 10) == {}
-    assert where(device, frame(A)) is None
-    assert write(device, EXACT, exact(A, 2)) == []
-    assert where(device, frame(A)) == 2
-
-
 def test_a_filled_device_takes_the_place_of_another_with_its_counts(
     device: process.Process, switch: artifact.Artifact
 ) -> None:

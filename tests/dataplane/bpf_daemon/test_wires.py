@@ -89,12 +89,12 @@ def test_nothing_is_left(bpf: process.Process, wires: artifact.Artifact, how: st
 def test_a_wire_taken_at_both_hooks(bpf: process.Process, wires: artifact.Artifact) -> None:
     """Inside at ingress, outside at egress: the host's own address is what the pod talks to."""
     with hosts.pair() as (pod, _):
-        hosts.run("ip", "addr", "add", "10.77.0.9/24", "dev", pod.wire)
+        address = hosts.meet(pod)
         bpf.put("device_add", 1, wires)
         for number, hook in ((1, "ingress"), (2, "egress")):
             bpf.call("port_add", name=hook, kind="tc", interface=pod.wire, hook=hook)
             bpf.call("wire", device=1, port=number, name=hook)
-        pod.run("ping", "-c", "3", "-i", "0.01", "-W", "2", "10.77.0.9")
+        pod.run("ping", "-c", "3", "-i", "0.01", "-W", "2", address)
         _, blob = bpf.call("counter_read", device=1, counter=0, first=1, count=2)
         assert int.from_bytes(blob[:8], "big") >= 3
         assert int.from_bytes(blob[16:24], "big") >= 3

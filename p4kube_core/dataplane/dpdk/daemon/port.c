@@ -10,6 +10,7 @@
 #include "device.h"
 #include "field.h"
 #include "settings.h"
+#include "wire_request.h"
 #include "wiring.h"
 
 struct port_list ports = LIST_HEAD_INITIALIZER(ports);
@@ -146,21 +147,52 @@ int port_remove(struct port *port, struct failure *why)
 	return 0;
 }
 
-int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why)
+static int check_cpu_port(const struct wire *wire, struct failure *why)
 {
-	struct device *old_device = port->device;
-	uint16_t old_p4_port = port->p4_port;
-	struct port *other = port->kind == &cpu_kind && device ? cpu_port_of(device) : NULL;
+	const struct port *other = wire->port->kind == &cpu_kind ? cpu_port_of(wire->device) : NULL;
 
-	if (other && other != port)
-		return fail(why, FAIL_BUSY, "device %" PRIu64 " has a cpu port: '%s'", device->id,
-			    other->name);
-	port->device = device;
-	port->p4_port = p4_port;
+	if (!other || other == wire->port)
+		return 0;
+	return fail(why, FAIL_BUSY, "device %" PRIu64 " has a cpu port: '%s'", wire->device->id,
+		    other->name);
+}
+
+static int publish(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (check_cpu_port(&wires[i], why) != 0)
+			return -1;
+	return wiring_publish(why);
+}
+
+int ports_wire(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	struct wire before[WIRES_MAX];
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct port *port = wires[i].port;
+
+		before[i] = (struct wire){port, port->device, port->p4_port};
+		port->device = wires[i].device;
+		port->p4_port = wires[i].p4_port;
+	}
+	if (publish(wires, n, why) == 0)
+		return 0;
+	for (unsigned int i = 0; i < n; i++) {
+		before[i].port->device = before[i].device;
+		before[i].port->p4_port = before[i].p4_port;
+	}
+	return -1;
+}
+
+int port_unwire(struct port *port, struct failure *why)
+{
+	struct device *device = port->device;
+
+	port->device = NULL;
 	if (wiring_publish(why) == 0)
 		return 0;
-	port->device = old_device;
-	port->p4_port = old_p4_port;
+	port->device = device;
 	return -1;
 }
 

@@ -109,8 +109,8 @@ int port_remove(struct port *port, struct failure *why);
 /* What port_list answers for one port. */
 json_t *port_describe(struct port *port);
 
-/* Wire to a device, or to none (NULL). -1 with FAIL_FULL: nothing has changed. */
-int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why);
+/* -1 with FAIL_FULL: nothing has changed. */
+int port_unwire(struct port *port, struct failure *why);
 
 /* Kind patch: the other end, where that names this one too; or NULL. */
 struct port *patch_peer(const struct port *port);

@@ -7,10 +7,13 @@
 #include <string.h>
 
 #include "../runtime/p4k_bpf.h"
+#include "device_state.h"
 #include "field.h"
 #include "kept.h"
 #include "port.h"
 #include "settings.h"
+
+#define NOBODY 0 /* the id of what is about to have another's, or to go */
 
 struct device_list devices = LIST_HEAD_INITIALIZER(devices);
 
@@ -27,64 +30,15 @@ struct device *device_find(uint64_t id)
 /* Fine with one that is not complete. */
 static void device_free(struct device *device)
 {
-	const struct p4k_program *program = device->program;
-
-	for (unsigned int i = 0; device->mirrors && i < program->n_tables; i++)
-		mirror_free(&device->mirrors[i]);
-	for (unsigned int i = 0; device->tables && i < program->n_tables; i++)
-		p4k_table_destroy(device->tables[i]);
-	for (unsigned int i = 0; device->counters && i < program->n_counters; i++)
-		counter_free(&device->counters[i]);
-	free(device->tables);
-	free(device->mirrors);
-	free(device->counters);
-	free(device->direct);
+	state_free(device);
 	image_free_slot(device->image, device->slot);
 	image_give(device->image);
 	free(device);
 }
 
-static int find_counters(struct device *device, bool found, struct failure *why)
-{
-	const struct p4k_program *program = device->program;
-
-	for (unsigned int i = 0; i < program->n_counters; i++)
-		device->counters[i] = NO_COUNTER;
-	for (unsigned int i = 0; i < program->n_counters; i++) {
-		int32_t table = program->counters[i].table;
-
-		if (counter_make(&device->counters[i], device->image, i, device->slot, found, why) != 0)
-			return -1;
-		if (table >= 0)
-			device->direct[table] = &device->counters[i];
-	}
-	return 0;
-}
-
-static int make_parts(struct device *device, bool found, struct failure *why)
-{
-	const struct p4k_program *program = device->program;
-
-	device->counters = calloc(program->n_counters + 1u, sizeof(*device->counters));
-	device->direct = calloc(program->n_tables + 1u, sizeof(*device->direct));
-	device->tables = calloc(program->n_tables + 1u, sizeof(struct p4k_table *));
-	device->mirrors = calloc(program->n_tables + 1u, sizeof(*device->mirrors));
-	if (!device->counters || !device->direct || !device->tables || !device->mirrors)
-		return fail(why, FAIL_FULL, "no memory for device '%s'", device->name);
-	for (unsigned int i = 0; i < program->n_tables; i++)
-		device->mirrors[i].entries = -1;
-	if (find_counters(device, found, why) != 0)
-		return -1;
-	for (unsigned int i = 0; i < program->n_tables; i++)
-		if (mirror_make(&device->mirrors[i], device->image, i, device->slot, device->direct[i],
-				found, &device->tables[i], why) != 0)
-			return -1;
-	return 0;
-}
-
-/* The image has a user, and a slot taken, for the device; if this fails it gives both back. */
+/* The image has a user, and a slot taken, for the device; without memory it gives both back. */
 static struct device *device_make(uint64_t id, const char *name, struct image *image, uint32_t slot,
-				  bool found, struct failure *why)
+				  struct failure *why)
 {
 	struct device *device = calloc(1, sizeof(*device));
 
@@ -99,20 +53,24 @@ static struct device *device_make(uint64_t id, const char *name, struct image *i
 	device->slot = slot;
 	device->program = image->program;
 	snprintf(device->name, sizeof(device->name), "%s", name);
-	for (uint32_t i = 0; !found && i < P4K_BPF_DROPS; i++)
-		per_cpu_clear(image_map(image, "drops"), slot * P4K_BPF_DROPS + i);
-	if (make_parts(device, found, why) == 0)
-		return device;
-	device_free(device);
-	return NULL;
+	return device;
 }
 
 static struct device *device_new(uint64_t id, const struct program_file *file, const char *name,
-				 struct failure *why)
+				 struct device *like, struct failure *why)
 {
 	struct image *image = image_take(file, why);
+	struct device *device =
+		image ? device_make(id, name, image, (uint32_t)image_slot(image), why) : NULL;
 
-	return image ? device_make(id, name, image, (uint32_t)image_slot(image), false, why) : NULL;
+	if (!device)
+		return NULL;
+	for (uint32_t i = 0; i < P4K_BPF_DROPS; i++)
+		per_cpu_clear(image_map(image, "drops"), device->slot * P4K_BPF_DROPS + i);
+	if (state_make_like(device, like, why) == 0)
+		return device;
+	device_free(device);
+	return NULL;
 }
 
 json_t *device_keep(const struct device *device)
@@ -141,23 +99,10 @@ int device_find_again(const json_t *kept, struct failure *why)
 		image_give(image);
 		return -1;
 	}
-	device = device_make(id, name, image, (uint32_t)slot, true, why);
+	device = device_make(id, name, image, (uint32_t)slot, why);
 	if (!device)
 		return -1;
-	LIST_INSERT_HEAD(&devices, device, next);
-	return 0;
-}
-
-int device_add(uint64_t id, const struct program_file *file, const char *name, struct failure *why)
-{
-	struct device *device;
-
-	if (device_find(id))
-		return fail(why, FAIL_EXISTS, "there is a device %" PRIu64 " already", id);
-	device = device_new(id, file, name, why);
-	if (!device)
-		return -1;
-	if (kept_device(device, why) != 0) {
+	if (state_find_again(device, why) != 0) {
 		device_free(device);
 		return -1;
 	}
@@ -165,22 +110,38 @@ int device_add(uint64_t id, const struct program_file *file, const char *name, s
 	return 0;
 }
 
-int device_replace(struct device *old, const struct program_file *file, struct failure *why)
+int device_add(uint64_t id, const struct program_file *file, const char *name, struct failure *why)
 {
-	struct device *new = device_new(old->id, file, old->name, why);
+	struct device *device, *like = file->like;
 
-	if (!new)
+	if (device_find(id))
+		return fail(why, FAIL_EXISTS, "there is a device %" PRIu64 " already", id);
+	if (like && like->like)
+		return fail(why, FAIL_BUSY, "device %" PRIu64 " is staged itself", like->id);
+	device = device_new(id, file, name, like, why);
+	if (!device)
 		return -1;
-	if (ports_move(old, new, why) != 0) {
-		device_free(new);
+	/* One that is staged is not taken up by another process. */
+	if (!like && kept_device(device, why) != 0) {
+		device_free(device);
 		return -1;
 	}
-	LIST_INSERT_AFTER(old, new, next);
-	LIST_REMOVE(old, next);
-	if (kept_device(new, why) != 0)
-		say("%s", why->message);
-	device_free(old);
+	LIST_INSERT_HEAD(&devices, device, next);
 	return 0;
+}
+
+/* Those that were to take its place. */
+static void remove_staged(const struct device *like)
+{
+	struct device *device = LIST_FIRST(&devices), *next;
+
+	for (; device; device = next) {
+		next = LIST_NEXT(device, next);
+		if (device->like == like) {
+			LIST_REMOVE(device, next);
+			device_free(device);
+		}
+	}
 }
 
 int device_exchange(struct device *old, struct device *staged, struct failure *why)
@@ -188,24 +149,47 @@ int device_exchange(struct device *old, struct device *staged, struct failure *w
 	char name[DEVICE_NAME_MAX];
 	uint64_t id = old->id;
 
-	if (ports_move(old, staged, why) != 0)
+	if (old->like || (staged->like && staged->like != old))
+		return fail(why, FAIL_BUSY, "device %" PRIu64 " is staged for another",
+			    old->like ? old->id : staged->id);
+	if (state_share_again(staged, why) != 0 || ports_move(old, staged, why) != 0)
 		return -1;
+	state_take(staged);
 	memcpy(name, old->name, sizeof(name));
 	memcpy(old->name, staged->name, sizeof(name));
 	memcpy(staged->name, name, sizeof(name));
 	old->id = staged->id;
 	staged->id = id;
-	if (kept_device(staged, why) != 0 || kept_device(old, why) != 0)
+	if (kept_device(staged, why) != 0)
 		say("%s", why->message);
+	kept_remove_device(old->id); /* which is about to go */
 	return 0;
+}
+
+int device_replace(struct device *old, const struct program_file *file, struct failure *why)
+{
+	struct device *new;
+
+	if (old->like)
+		return fail(why, FAIL_BUSY, "device %" PRIu64 " is staged", old->id);
+	new = device_new(NOBODY, file, old->name, old, why);
+	if (!new)
+		return -1;
+	LIST_INSERT_HEAD(&devices, new, next);
+	if (device_exchange(old, new, why) == 0)
+		return device_remove(old, why);
+	device_remove(new, &(struct failure){0});
+	return -1;
 }
 
 int device_remove(struct device *device, struct failure *why)
 {
 	(void)why;
+	remove_staged(device);
 	ports_leave(device);
 	LIST_REMOVE(device, next);
-	kept_remove_device(device->id);
+	if (!device->like)
+		kept_remove_device(device->id);
 	device_free(device);
 	return 0;
 }

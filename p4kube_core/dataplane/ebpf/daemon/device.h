@@ -23,9 +23,12 @@ struct device {
 	struct image *image; /* what its packets run through */
 	uint32_t slot;	     /* there */
 	const struct p4k_program *program; /* the image's */
+	bool found;	     /* by this process, which did not make it */
+	struct device *like; /* staged: what both have is still the other one's; or NULL */
 	struct p4k_table **tables; /* the truth, which the mirrors bring to the kernel */
-	struct mirror *mirrors;	   /* by table */
+	struct mirror **mirrors;   /* by table */
 	struct counter *counters;
+	struct array *meters, *registers;
 	struct counter **direct; /* by table: its direct counter or NULL */
 	LIST_ENTRY(device) next;
 };
@@ -34,9 +37,13 @@ LIST_HEAD(device_list, device);
 extern struct device_list devices;
 
 struct device *device_find(uint64_t id);
+/*
+ * With `like` in the file it is staged, to take that one's place: it has the same tables and cells where both programs
+ * have them (a write to one is one to the other), and no ports. It goes with the other one.
+ */
 int device_add(uint64_t id, const struct program_file *file, const char *name,
 	       struct failure *why);
-/* Another program in its place: ports stay, tables start empty. If it fails the old one goes on. */
+/* Another program in its place: ports stay, and the state that both have. If it fails the old one goes on. */
 int device_replace(struct device *old, const struct program_file *file, struct failure *why);
 /* The staged device, which has no ports, gets the other's id, name and ports in one step, and that one its. */
 int device_exchange(struct device *old, struct device *staged, struct failure *why);

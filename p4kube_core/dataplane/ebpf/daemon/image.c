@@ -312,6 +312,11 @@ int image_set_exit(struct image *image, uint32_t slot, uint32_t p4_port,
 	return 0;
 }
 
+bool image_has_exit(const struct image *image, uint32_t slot, uint32_t p4_port)
+{
+	return image->exits[slot][p4_port / 64] >> p4_port % 64 & 1;
+}
+
 void image_free_slot(struct image *image, uint32_t slot)
 {
 	struct outer_element elements[P4K_BPF_PORTS + image_maps_most(image)];
@@ -319,7 +324,7 @@ void image_free_slot(struct image *image, uint32_t slot)
 	int exits = image_map(image, "exits");
 
 	for (uint32_t port = 0; port < P4K_BPF_PORTS; port++)
-		if (image->exits[slot][port / 64] >> port % 64 & 1)
+		if (image_has_exit(image, slot, port))
 			elements[n++] = (struct outer_element){exits, P4K_BPF_PLACE(slot, port)};
 	memset(image->exits[slot], 0, sizeof(image->exits[slot]));
 	atomic_store(&image->slots[slot], SLOT_LEAVING);

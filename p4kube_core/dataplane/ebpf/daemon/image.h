@@ -7,6 +7,7 @@
 #define P4K_BPF_DAEMON_IMAGE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -58,6 +59,8 @@ void images_sweep(void);
 /* How packets leave a device by a P4 port; NULL: they do not. */
 int image_set_exit(struct image *image, uint32_t slot, uint32_t p4_port,
 		   const struct p4k_bpf_exit *way, struct failure *why);
+
+bool image_has_exit(const struct image *image, uint32_t slot, uint32_t p4_port);
 
 /* Descriptor of a map, or -1 where the program has none of that name. */
 int image_map(const struct image *image, const char *name);

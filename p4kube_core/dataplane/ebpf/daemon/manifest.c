@@ -9,6 +9,7 @@
 #include "../../dpdk/runtime/p4k_table.h"
 #include "bytes.h"
 #include "field.h"
+#include "signature.h"
 
 #define COUNT_MAX 1024	     /* tables, actions, counters, drops */
 #define SIZE_MAX_ENTRIES (1u << 26)
@@ -20,6 +21,8 @@ struct manifest {
 	struct p4k_program program;
 	void **parts;
 	size_t n_parts;
+	const char **signatures[PARTS]; /* by index: what must be equal for two to be the same */
+	size_t n_signatures[PARTS];
 };
 
 static void *part(struct manifest *manifest, size_t bytes)
@@ -159,6 +162,36 @@ static int read_entries(struct manifest *manifest, const json_t *at, struct p4k_
 	return 0;
 }
 
+static int read_ranges(struct manifest *manifest, const json_t *at, struct p4k_table_spec *spec,
+		       struct failure *why)
+{
+	const json_t *list = list_of(at, "fields", why), *field;
+	struct p4k_range_spec *ranges =
+		list ? part(manifest, json_array_size(list) * sizeof(*ranges)) : NULL;
+	size_t i;
+
+	if (!ranges)
+		return list ? fail(why, FAIL_FULL, "no memory for the manifest") : -1;
+	spec->ranges = ranges;
+	json_array_foreach(list, i, field) {
+		uint64_t offset, bytes;
+		const char *match;
+
+		if (field_string(field, "match", 16, &match, why) != 0 ||
+		    number_of(field, "offset", spec->key_bytes, &offset, why) != 0 ||
+		    number_of(field, "bytes", spec->key_bytes, &bytes, why) != 0)
+			return -1;
+		if (strcmp(match, "range") != 0)
+			continue;
+		if (spec->kind != P4K_TERNARY || bytes == 0 || offset + bytes > spec->key_bytes)
+			return fail(why, FAIL_INVALID,
+				    "manifest: table '%s': field %zu is no range within the key", spec->name, i);
+		ranges[spec->n_ranges++] =
+			(struct p4k_range_spec){(uint16_t)offset, (uint16_t)bytes};
+	}
+	return 0;
+}
+
 static int read_table(struct manifest *manifest, const json_t *at, struct p4k_table_spec *spec,
 		      struct failure *why)
 {
@@ -183,52 +216,140 @@ static int read_table(struct manifest *manifest, const json_t *at, struct p4k_ta
 	spec->size = (uint32_t)size;
 	spec->key_bytes = (uint16_t)key_bytes;
 	spec->data_bytes = (uint16_t)data_bytes;
-	if (read_default(manifest, at, spec, why) != 0)
+	if (read_ranges(manifest, at, spec, why) != 0 || read_default(manifest, at, spec, why) != 0)
 		return -1;
 	return read_entries(manifest, at, spec, why);
 }
 
-static int read_tables(struct manifest *manifest, const json_t *root, struct failure *why)
+/* A table's index, or -1 where there is none. */
+static int table_of(const struct manifest *manifest, const json_t *at, int32_t *table,
+		    struct failure *why)
 {
-	const json_t *list = list_of(root, "tables", why);
-	size_t n = json_array_size(list);
-	struct p4k_table_spec *specs = list ? part(manifest, n * sizeof(*specs)) : NULL;
+	uint64_t index;
 
-	if (!specs)
-		return list ? fail(why, FAIL_FULL, "no memory for the manifest") : -1;
-	manifest->program.tables = specs;
-	manifest->program.n_tables = (uint16_t)n;
-	for (size_t i = 0; i < n; i++)
-		if (read_table(manifest, json_array_get(list, i), &specs[i], why) != 0)
-			return -1;
+	if (field_number_or(at, "table", 0, COUNT_MAX, UINT64_MAX, &index, why) != 0)
+		return -1;
+	if (index != UINT64_MAX && index >= manifest->program.n_tables)
+		return fail(why, FAIL_INVALID, "manifest: there is no table %u", (unsigned int)index);
+	*table = index == UINT64_MAX ? -1 : (int32_t)index;
 	return 0;
 }
 
-static int read_counters(struct manifest *manifest, const json_t *root, struct failure *why)
+static int read_counter(struct manifest *manifest, const json_t *at, struct p4k_counter_spec *spec,
+			struct failure *why)
 {
-	const json_t *list = list_of(root, "counters", why);
-	size_t n = json_array_size(list);
-	struct p4k_counter_spec *specs = list ? part(manifest, n * sizeof(*specs)) : NULL;
+	uint64_t size;
 
-	if (!specs)
-		return list ? fail(why, FAIL_FULL, "no memory for the manifest") : -1;
-	manifest->program.counters = specs;
-	manifest->program.n_counters = (uint16_t)n;
-	for (size_t i = 0; i < n; i++) {
-		const json_t *at = json_array_get(list, i);
-		uint64_t size, table;
+	spec->name = text_of(manifest, at, "name", why);
+	if (!spec->name || number_of(at, "size", SIZE_MAX_ENTRIES, &size, why) != 0)
+		return -1;
+	spec->size = (uint32_t)size;
+	return table_of(manifest, at, &spec->table, why);
+}
 
-		specs[i].name = text_of(manifest, at, "name", why);
-		if (!specs[i].name || number_of(at, "size", SIZE_MAX_ENTRIES, &size, why) != 0 ||
-		    field_number_or(at, "table", 0, COUNT_MAX, UINT64_MAX, &table, why) != 0)
-			return -1;
-		if (table != UINT64_MAX && table >= manifest->program.n_tables)
-			return fail(why, FAIL_INVALID, "manifest: counter '%s': there is no table %u",
-				    specs[i].name, (unsigned int)table);
-		specs[i].size = (uint32_t)size;
-		specs[i].table = table == UINT64_MAX ? -1 : (int32_t)table;
+static int read_meter(struct manifest *manifest, const json_t *at, struct p4k_meter_spec *spec,
+		      struct failure *why)
+{
+	const char *unit;
+	uint64_t size;
+
+	spec->name = text_of(manifest, at, "name", why);
+	if (!spec->name || number_of(at, "size", SIZE_MAX_ENTRIES, &size, why) != 0 ||
+	    field_string(at, "unit", 16, &unit, why) != 0)
+		return -1;
+	spec->size = (uint32_t)size;
+	spec->counts_bytes = strcmp(unit, "bytes") == 0;
+	return table_of(manifest, at, &spec->table, why);
+}
+
+static int read_register(struct manifest *manifest, const json_t *at,
+			 struct p4k_register_spec *spec, struct failure *why)
+{
+	uint64_t size, width;
+
+	spec->name = text_of(manifest, at, "name", why);
+	if (!spec->name || number_of(at, "size", SIZE_MAX_ENTRIES, &size, why) != 0 ||
+	    field_number(at, "width", 1, 128, &width, why) != 0)
+		return -1;
+	spec->size = (uint32_t)size;
+	spec->width_bits = (uint32_t)width;
+	return 0;
+}
+
+static int read_digest(struct manifest *manifest, const json_t *at, struct p4k_digest_spec *spec,
+		       struct failure *why)
+{
+	uint64_t bytes;
+
+	spec->name = text_of(manifest, at, "name", why);
+	if (!spec->name || number_of(at, "data_bytes", DATA_BYTES_MAX, &bytes, why) != 0)
+		return -1;
+	spec->data_bytes = (uint32_t)bytes;
+	return 0;
+}
+
+/* A function that reads a list of that name with `read`, each into a spec. */
+#define READ_LIST(plural, type, read)                                                             \
+	static int read_##plural(struct manifest *manifest, const json_t *root, struct failure *why) \
+	{                                                                                         \
+		const json_t *list = list_of(root, #plural, why), *at;                            \
+		struct type *specs = list ? part(manifest, json_array_size(list) * sizeof(*specs)) : NULL; \
+		size_t i;                                                                         \
+                                                                                                  \
+		if (!specs)                                                                       \
+			return list ? fail(why, FAIL_FULL, "no memory for the manifest") : -1;    \
+		json_array_foreach(list, i, at)                                                   \
+			if (read(manifest, at, &specs[i], why) != 0)                              \
+				return -1;                                                        \
+		manifest->program.plural = specs;                                                 \
+		manifest->program.n_##plural = (uint16_t)json_array_size(list);                   \
+		return 0;                                                                         \
+	}
+
+READ_LIST(tables, p4k_table_spec, read_table)
+READ_LIST(counters, p4k_counter_spec, read_counter)
+READ_LIST(meters, p4k_meter_spec, read_meter)
+READ_LIST(registers, p4k_register_spec, read_register)
+READ_LIST(digests, p4k_digest_spec, read_digest)
+
+static int read_signatures(struct manifest *manifest, const json_t *root, struct failure *why)
+{
+	static const char *const lists[] = {
+		[PART_TABLE] = "tables", [PART_COUNTER] = "counters", [PART_METER] = "meters",
+		[PART_REGISTER] = "registers"};
+
+	for (unsigned int kind = 0; kind < PARTS; kind++) {
+		const json_t *list = json_object_get(root, lists[kind]), *at;
+		size_t n = json_array_size(list), i;
+		const char **signatures = part(manifest, n * sizeof(*signatures));
+
+		manifest->signatures[kind] = signatures;
+		manifest->n_signatures[kind] = n;
+		json_array_foreach(list, i, at) {
+			char *text = kind == PART_TABLE ? signature_of_table(root, at) :
+							  signature_of_cells(at);
+			char *copy = text && signatures ? part(manifest, strlen(text)) : NULL;
+
+			if (copy)
+				signatures[i] = strcpy(copy, text);
+			free(text);
+			if (!copy)
+				return fail(why, FAIL_FULL, "no memory for the manifest");
+		}
 	}
 	return 0;
+}
+
+int manifest_same(const struct p4k_program *old, const struct p4k_program *new,
+		  enum manifest_part part, unsigned int index)
+{
+	/* Their first members. */
+	const struct manifest *one = (const struct manifest *)old, *other = (const struct manifest *)new;
+
+	for (size_t i = 0; i < one->n_signatures[part]; i++)
+		if (strcmp(one->signatures[part][i], other->signatures[part][index]) == 0)
+			return (int)i;
+	return -1;
 }
 
 static int read_drops(struct manifest *manifest, const json_t *root, struct failure *why)
@@ -271,9 +392,11 @@ static int read_all(struct manifest *manifest, const json_t *root, struct failur
 	program->name = text_of(manifest, root, "name", why);
 	program->digest = program->name ? text_of(manifest, root, "digest", why) : NULL;
 	if (!program->digest || read_actions(manifest, root, why) != 0 ||
-	    read_tables(manifest, root, why) != 0 || read_counters(manifest, root, why) != 0)
+	    read_tables(manifest, root, why) != 0 || read_counters(manifest, root, why) != 0 ||
+	    read_meters(manifest, root, why) != 0 || read_registers(manifest, root, why) != 0 ||
+	    read_digests(manifest, root, why) != 0 || read_drops(manifest, root, why) != 0)
 		return -1;
-	return read_drops(manifest, root, why);
+	return read_signatures(manifest, root, why);
 }
 
 struct p4k_program *manifest_read(const uint8_t *text, size_t length, struct failure *why)

@@ -9,6 +9,7 @@
 
 #include <bpf/bpf.h>
 
+#include "../../dpdk/runtime/p4k_meter.h"
 #include "../../dpdk/runtime/p4k_writer.h"
 #include "../runtime/p4k_bpf.h"
 #include "bytes.h"
@@ -28,16 +29,32 @@ static void retire(void *owner, void (*release)(void *), void *memory)
 	release(memory);
 }
 
+/* What was counted and configured for an entry that is gone. */
+static void clear(struct mirror *mirror, uint32_t slot)
+{
+	const struct p4k_meter_config none = {.set = false};
+	struct p4k_meter_cell *cell = NULL;
+
+	if (mirror->place.direct)
+		counter_write(mirror->place.direct, slot, (struct p4k_cell){0});
+	if (mirror->place.meter)
+		cell = array_cell(mirror->place.meter, slot);
+	if (cell)
+		p4k_meter_write(cell, &none);
+}
+
 static void slot_released(void *owner, uint32_t slot)
 {
 	struct mirror *mirror = owner;
 
+	if (!mirror->place.direct && !mirror->place.meter)
+		return;
 	if (mirror->n_released == mirror->released_room) {
 		unsigned int room = mirror->released_room ? 2 * mirror->released_room : 64;
 		uint32_t *released = realloc(mirror->released, room * sizeof(*released));
 
 		if (!released) {
-			counter_write(mirror->direct, slot, (struct p4k_cell){0});
+			clear(mirror, slot);
 			return;
 		}
 		mirror->released = released;
@@ -49,26 +66,28 @@ static void slot_released(void *owner, uint32_t slot)
 void mirror_clear_released(struct mirror *mirror)
 {
 	while (mirror->n_released > 0)
-		counter_write(mirror->direct, mirror->released[--mirror->n_released],
-			      (struct p4k_cell){0});
+		clear(mirror, mirror->released[--mirror->n_released]);
+}
+
+/* First the place that is not in force, then the word that says which one is. */
+static int put_default(int map, uint32_t slot, const struct p4k_table_spec *spec,
+		       const struct p4k_entry *entry)
+{
+	uint8_t value[8 + 2 * MIRROR_VALUE_MAX];
+	struct p4k_bpf_default *both = (struct p4k_bpf_default *)value;
+
+	if (bpf_map_lookup_elem(map, &slot, value) != 0)
+		return -EIO;
+	mirror_value(spec, entry, both->entries + (both->place ^ 1) * P4K_BPF_STRIDE(spec->data_bytes));
+	if (bpf_map_update_elem(map, &slot, value, BPF_ANY) != 0)
+		return -EIO;
+	both->place ^= 1;
+	return bpf_map_update_elem(map, &slot, value, BPF_ANY) == 0 ? 0 : -EIO;
 }
 
 int mirror_default(struct mirror *mirror, const struct p4k_table *table)
 {
-	uint8_t value[8 + 2 * MIRROR_VALUE_MAX];
-	struct p4k_bpf_default *both = (struct p4k_bpf_default *)value;
-	uint32_t stride = P4K_BPF_STRIDE(mirror->spec->data_bytes);
-
-	/* First the place that is not in force, then the word that says which one is. */
-	if (bpf_map_lookup_elem(mirror->maps.fallback, &mirror->slot, value) != 0)
-		return -EIO;
-	mirror_value(mirror->spec, p4k_default(table), both->entries + (both->place ^ 1) * stride);
-	for (unsigned int i = 0; i < 2; i++) {
-		if (bpf_map_update_elem(mirror->maps.fallback, &mirror->slot, value, BPF_ANY) != 0)
-			return -EIO;
-		both->place ^= 1 ^ i;
-	}
-	return 0;
+	return put_default(mirror->maps.fallback, mirror->place.slot, mirror->spec, p4k_default(table));
 }
 
 static int put_one(int map, const uint8_t *key, const uint8_t *value)
@@ -114,9 +133,9 @@ static int make_map(const struct mirror *mirror, uint32_t room)
 }
 
 /* Every entry into a map of the right size, which takes the place of the one that there may be. */
-static int mirror_renew(struct mirror *mirror, const struct p4k_table *table)
+static int renew(struct mirror *mirror, const struct p4k_table *table)
 {
-	struct outer_change change = {.outer = mirror->maps.entries, .index = mirror->slot};
+	struct outer_change change = {.outer = mirror->maps.entries, .index = mirror->place.slot};
 	uint32_t room = mirror->spec->kind == P4K_LPM ? mirror->spec->size : LEAST_ROOM;
 	int ret;
 
@@ -199,15 +218,25 @@ static bool put_batches(struct mirror *mirror, const struct p4k_table *table,
 	return whole;
 }
 
-int mirror_put(struct mirror *mirror, struct p4k_table *table, const struct records *records,
-	       failed_callback failed, void *owner)
+/* Cells for what entries have of their own. */
+static int reach(struct mirror *mirror, const struct p4k_table *table)
 {
 	int ret = 0;
 
-	if (mirror->direct)
-		ret = counter_reach(mirror->direct, table->writer->n_slots);
+	if (mirror->place.direct)
+		ret = array_reach(&mirror->place.direct->cells, table->writer->n_slots);
+	if (ret == 0 && mirror->place.meter)
+		ret = array_reach(mirror->place.meter, table->writer->n_slots);
+	return ret;
+}
+
+int mirror_put(struct mirror *mirror, struct p4k_table *table, const struct records *records,
+	       failed_callback failed, void *owner)
+{
+	int ret = reach(mirror, table);
+
 	if (ret == 0 && (mirror->entries < 0 || p4k_table_count(table) > mirror->room))
-		return mirror_renew(mirror, table);
+		return renew(mirror, table);
 	/* One by one where it stops: to know which, and for kernels that have no batches for the map. */
 	if (ret == 0 && (records->n < LEAST_BATCH || !put_batches(mirror, table, records)))
 		put_each(mirror, table, records, failed, owner);
@@ -234,26 +263,38 @@ void mirror_undo(struct mirror *mirror, struct p4k_table *table, const uint8_t *
 	mirror_clear_released(mirror);
 }
 
-/* The maps that all devices of the program share were checked when it was loaded. */
-static void find_maps(struct mirror *mirror, const struct image *image, unsigned int index)
+/* The maps that all devices of the program share, which were checked when it was loaded. */
+static void go_to(struct mirror *mirror, struct mirror_place place)
 {
-	mirror->maps.fallback = image_map_at(image, "default", index);
-	mirror->maps.entries = image_map_at(image, "table", index);
-	mirror->maps.masks = image_map_at(image, "masks", index);
+	mirror->place = place;
+	mirror->spec = &place.image->program->tables[place.index];
+	mirror->maps.fallback = image_map_at(place.image, "default", place.index);
+	mirror->maps.entries = image_map_at(place.image, "table", place.index);
+	mirror->maps.masks = image_map_at(place.image, "masks", place.index);
 }
 
-int mirror_make(struct mirror *mirror, const struct image *image, unsigned int index, uint32_t slot,
-		struct counter *direct, bool found, struct p4k_table **table, struct failure *why)
+/* All of a new table into the kernel. */
+static int put_new(struct mirror *mirror, struct p4k_table *table)
 {
-	const struct p4k_table_spec *spec = &image->program->tables[index];
-	struct p4k_reclaimer reclaimer = {.retire = retire, .owner = mirror};
-	int ret;
+	int ret = mirror_default(mirror, table);
 
-	*mirror = (struct mirror){.spec = spec, .direct = direct, .slot = slot, .entries = -1};
-	find_maps(mirror, image, index);
-	if (direct)
-		reclaimer.slot_released = slot_released;
-	ret = p4k_table_create(spec, &reclaimer, table);
+	if (ret == 0)
+		ret = mirror_masks(mirror, table);
+	if (ret == 0)
+		ret = reach(mirror, table);
+	if (ret == 0 && p4k_table_count(table) > 0)
+		ret = renew(mirror, table);
+	return ret;
+}
+
+static int make_table(struct mirror *mirror, bool found, struct p4k_table **table,
+		      struct failure *why)
+{
+	const struct p4k_reclaimer reclaimer = {
+		.retire = retire, .slot_released = slot_released, .owner = mirror};
+	const struct p4k_table_spec *spec = mirror->spec;
+	int ret = p4k_table_create(spec, &reclaimer, table);
+
 	if (ret != 0)
 		return fail(why, ret == -ENOMEM ? FAIL_FULL : FAIL_INVALID,
 			    "table '%s' with its const entries: %s", spec->name, strerror(-ret));
@@ -262,15 +303,26 @@ int mirror_make(struct mirror *mirror, const struct image *image, unsigned int i
 			    spec->name, P4K_BPF_MASKS);
 	if (found)
 		return mirror_find_again(mirror, *table, why);
-	ret = mirror_default(mirror, *table);
-	if (ret == 0)
-		ret = mirror_masks(mirror, *table);
-	if (ret == 0 && direct)
-		ret = counter_reach(direct, (*table)->writer->n_slots);
-	if (ret == 0 && p4k_table_count(*table) > 0)
-		ret = mirror_renew(mirror, *table);
+	ret = put_new(mirror, *table);
 	return ret == 0 ? 0 : fail(why, ret == -ENOMEM ? FAIL_FULL : FAIL_IO, "table '%s': %s", spec->name,
 				   strerror(-ret));
+}
+
+struct mirror *mirror_make(struct mirror_place place, bool found, struct p4k_table **table,
+			   struct failure *why)
+{
+	struct mirror *mirror = calloc(1, sizeof(*mirror));
+
+	if (!mirror) {
+		fail(why, FAIL_FULL, "no memory for a table");
+		return NULL;
+	}
+	mirror->entries = -1;
+	go_to(mirror, place);
+	if (make_table(mirror, found, table, why) == 0)
+		return mirror;
+	mirror_free(mirror);
+	return NULL;
 }
 
 void mirror_free(struct mirror *mirror)
@@ -279,4 +331,67 @@ void mirror_free(struct mirror *mirror)
 		close(mirror->entries);
 	free(mirror->released);
 	mirror_masks_free(mirror);
+	free(mirror);
+}
+
+/* --- a table that changes hands ------------------------------------------------------------- */
+
+/* Whether its default is the one that its program brings. */
+static bool has_own_default(const struct mirror *mirror, const struct p4k_table *table)
+{
+	const struct p4k_table_spec *spec = mirror->spec;
+	const struct p4k_entry *entry = p4k_default(table);
+
+	return entry->action == spec->default_action &&
+	       memcmp(entry->data, spec->default_data, spec->data_bytes) == 0;
+}
+
+/* The entry for the program's own default. */
+static int put_own_default(const struct mirror *at)
+{
+	const struct p4k_table_spec *spec = at->spec;
+	union {
+		struct p4k_entry entry;
+		uint8_t bytes[sizeof(struct p4k_entry) + MIRROR_VALUE_MAX];
+	} own = {.entry = {.slot = spec->size, .action = spec->default_action}};
+
+	memcpy(own.entry.data, spec->default_data, spec->data_bytes);
+	return put_default(at->maps.fallback, at->place.slot, spec, &own.entry);
+}
+
+int mirror_share(const struct mirror *mirror, const struct p4k_table *table,
+		 struct mirror_place with, struct failure *why)
+{
+	struct outer_change changes[2];
+	struct mirror other = {0}; /* no more than a place */
+	int masks = -ENOENT, ret;
+	unsigned int n = 0;
+
+	go_to(&other, with);
+	ret = has_own_default(mirror, table) ? put_own_default(&other) :
+					       put_default(other.maps.fallback, with.slot, other.spec,
+							   p4k_default(table));
+	if (mirror->spec->kind == P4K_TERNARY)
+		masks = outer_get(mirror->maps.masks, mirror->place.slot);
+	if (masks >= 0)
+		changes[n++] = (struct outer_change){other.maps.masks, with.slot, masks};
+	if (mirror->entries >= 0)
+		changes[n++] = (struct outer_change){other.maps.entries, with.slot, mirror->entries};
+	if (ret == 0)
+		ret = outer_put(changes, n);
+	if (masks >= 0)
+		close(masks);
+	return ret == 0 ? 0 : fail(why, FAIL_IO, "table '%s' cannot be shared: %s", mirror->spec->name,
+				   strerror(-ret));
+}
+
+void mirror_move(struct mirror *mirror, struct p4k_table *table, struct mirror_place to)
+{
+	bool own = has_own_default(mirror, table);
+
+	go_to(mirror, to);
+	table->writer->spec = mirror->spec;
+	/* Where there is no memory for this it has the old one; the kernel has what is right. */
+	if (own)
+		p4k_table_set_default(table, 0, NULL);
 }

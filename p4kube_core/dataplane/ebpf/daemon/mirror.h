@@ -14,10 +14,18 @@
 #include "counter.h"
 #include "image.h"
 
+/* Where a device's table is. */
+struct mirror_place {
+	const struct image *image;
+	unsigned int index; /* of the table */
+	uint32_t slot;	    /* the device's */
+	struct counter *direct; /* or NULL */
+	struct array *meter;	/* its direct meter, or NULL */
+};
+
 struct mirror {
 	const struct p4k_table_spec *spec;
-	struct counter *direct; /* or NULL */
-	uint32_t slot;		/* the device's */
+	struct mirror_place place;
 	struct {
 		int entries, masks; /* outer maps table_I (-1: no keys) and masks_I (ternary) */
 		int fallback;	    /* default_I */
@@ -33,11 +41,20 @@ struct mirror {
 
 /*
  * The table, and the maps in its state: the program's own entries; with `found` the entries that are in the
- * kernel, each with its slot.
+ * kernel, each with its slot. NULL with `why`.
  */
-int mirror_make(struct mirror *mirror, const struct image *image, unsigned int index, uint32_t slot,
-		struct counter *direct, bool found, struct p4k_table **table, struct failure *why);
+struct mirror *mirror_make(struct mirror_place place, bool found, struct p4k_table **table,
+			   struct failure *why);
 void mirror_free(struct mirror *mirror);
+
+/*
+ * A table that two devices have in common, until one takes it from the other. The other one's place has the same maps, and its
+ * program's own default where that is what the first has; this is to be said again when the maps may have changed.
+ */
+int mirror_share(const struct mirror *mirror, const struct p4k_table *table,
+		 struct mirror_place with, struct failure *why);
+/* Now it is the other one's, and the first has none. */
+void mirror_move(struct mirror *mirror, struct p4k_table *table, struct mirror_place to);
 
 typedef void (*failed_callback)(void *owner, uint64_t position, int error);
 

@@ -115,7 +115,7 @@ static int restore(struct mirror *mirror, struct p4k_table *table, const struct 
 	}
 	if (ret != 0)
 		return ret;
-	if (bpf_map_lookup_elem(mirror->maps.fallback, &mirror->slot, value) != 0)
+	if (bpf_map_lookup_elem(mirror->maps.fallback, &mirror->place.slot, value) != 0)
 		return -errno;
 	entry = both->entries + (both->place & 1) * P4K_BPF_STRIDE(spec->data_bytes);
 	memcpy(&head, entry, P4K_BPF_ENTRY_BYTES);
@@ -130,7 +130,7 @@ static int find_map(struct mirror *mirror)
 
 	if (mirror->maps.entries < 0)
 		return 0;
-	mirror->entries = outer_get(mirror->maps.entries, mirror->slot);
+	mirror->entries = outer_get(mirror->maps.entries, mirror->place.slot);
 	if (mirror->entries < 0)
 		return mirror->entries == -ENOENT ? 0 : mirror->entries;
 	if (bpf_obj_get_info_by_fd(mirror->entries, &info, &length) != 0)

@@ -117,7 +117,7 @@ static int make_list(const struct mirror *mirror, const struct numbered *list, u
 int mirror_masks(struct mirror *mirror, const struct p4k_table *table)
 {
 	const struct p4k_tuples *tuples = table->tuples;
-	struct outer_change change = {.outer = mirror->maps.masks, .index = mirror->slot};
+	struct outer_change change = {.outer = mirror->maps.masks, .index = mirror->place.slot};
 	struct numbered *list;
 	int ret;
 
@@ -149,7 +149,7 @@ int mirror_masks(struct mirror *mirror, const struct p4k_table *table)
 int mirror_masks_find_again(struct mirror *mirror)
 {
 	uint8_t value[P4K_BPF_MASK_BYTES + MIRROR_KEY_MAX];
-	int map = outer_get(mirror->maps.masks, mirror->slot);
+	int map = outer_get(mirror->maps.masks, mirror->place.slot);
 	uint32_t i;
 
 	if (map < 0)

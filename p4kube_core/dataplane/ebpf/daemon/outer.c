@@ -103,6 +103,13 @@ static uint32_t id_of(int map)
 	return bpf_obj_get_info_by_fd(map, &info, &length) == 0 ? info.id : 0;
 }
 
+static bool is_there(const struct outer_change *change, uint32_t id)
+{
+	uint32_t found = 0;
+
+	return bpf_map_lookup_elem(change->outer, &change->index, &found) == 0 && found == id;
+}
+
 /* NULL without memory or descriptors. */
 static struct put *put_begin(const struct outer_change *change)
 {
@@ -135,11 +142,10 @@ static int put_wait(const struct put *put)
 
 	for (;;) {
 		int error = atomic_load(&put->error);
-		uint32_t id = 0;
 
 		if (error != 0)
 			return error;
-		if (bpf_map_lookup_elem(put->change.outer, &put->change.index, &id) == 0 && id == put->id)
+		if (is_there(&put->change, put->id))
 			return 0;
 		nanosleep(&pause, NULL);
 	}
@@ -148,18 +154,18 @@ static int put_wait(const struct put *put)
 int outer_put(const struct outer_change *changes, unsigned int n)
 {
 	struct put *begun[n + 1];
-	unsigned int i;
+	unsigned int n_begun = 0;
 	int ret = 0;
 
-	for (i = 0; i < n; i++) {
-		begun[i] = put_begin(&changes[i]);
-		if (!begun[i]) {
+	for (unsigned int i = 0; i < n && ret == 0; i++) {
+		if (is_there(&changes[i], id_of(changes[i].inner)))
+			continue;
+		begun[n_begun] = put_begin(&changes[i]);
+		if (!begun[n_begun++])
 			ret = -ENOMEM;
-			break;
-		}
 	}
-	n = i;
-	for (i = 0; i < n; i++) {
+	n_begun -= ret != 0;
+	for (unsigned int i = 0; i < n_begun; i++) {
 		int error = put_wait(begun[i]);
 
 		ret = ret != 0 ? ret : error;

@@ -142,12 +142,9 @@ int port_remove(struct port *port, struct failure *why)
 	return 0;
 }
 
-int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why)
+int port_unwire(struct port *port, struct failure *why)
 {
-	if (device ? wire_on(port, device, p4_port, why) != 0 : !port->device)
-		return device ? -1 : 0;
-	if (!device)
-		wire_off(port);
+	wire_off(port);
 	return kept_port(port, why);
 }
 
@@ -163,7 +160,7 @@ void ports_leave(struct device *device)
 	struct port *port;
 
 	LIST_FOREACH(port, &ports, next)
-		if (port->device == device && port_wire(port, NULL, 0, &why) != 0)
+		if (port->device == device && port_unwire(port, &why) != 0)
 			say("port '%s': %s", port->name, why.message);
 }
 

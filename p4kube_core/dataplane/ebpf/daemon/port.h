@@ -57,8 +57,8 @@ int port_find_again(const json_t *kept, struct failure *why);
 /* Attach the ports that were found again, each in one step in place of what a former process attached. */
 void ports_wire_again(void);
 
-/* Wire to a device, or to none (NULL). */
-int port_wire(struct port *port, struct device *device, uint16_t p4_port, struct failure *why);
+/* It is wired. */
+int port_unwire(struct port *port, struct failure *why);
 /* All ports of one device to another program; all or none. */
 int ports_move(struct device *from, struct device *to, struct failure *why);
 /* Unwire all ports of a device. */

@@ -8,7 +8,7 @@
 
 static struct mirror *mirror_of(const struct target *target)
 {
-	return &target->device->mirrors[target->spec - target->device->program->tables];
+	return target->device->mirrors[target->spec - target->device->program->tables];
 }
 
 /* Entries leave the kernel before the list of masks promises less. */

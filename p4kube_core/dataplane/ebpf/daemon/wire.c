@@ -2,12 +2,15 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "device.h"
 #include "hook.h"
 #include "image.h"
+#include "kept.h"
+#include "wire_request.h"
 
 /* How packets leave by a port. */
 static struct p4k_bpf_exit exit_of(const struct port *port)
@@ -19,7 +22,7 @@ static struct p4k_bpf_exit exit_of(const struct port *port)
 		return (struct p4k_bpf_exit){.kind = P4K_BPF_EXIT_COLLECT, .to = port->number};
 	case PORT_PATCH:
 		peer = port_find(port->peer);
-		if (!peer || peer->kind != PORT_PATCH || !peer->device)
+		if (!peer || peer->kind != PORT_PATCH || !peer->device || strcmp(peer->peer, port->name) != 0)
 			return (struct p4k_bpf_exit){.kind = P4K_BPF_EXIT_NO_PEER};
 		return (struct p4k_bpf_exit){
 			.kind = P4K_BPF_EXIT_CHAIN,
@@ -85,22 +88,6 @@ static int attach(struct port *port, const struct device *device, uint16_t p4_po
 	return ret;
 }
 
-int wire_on(struct port *port, struct device *device, uint16_t p4_port, struct failure *why)
-{
-	if (p4_port >= P4K_BPF_PORTS)
-		return fail(why, FAIL_INVALID, "port: want less than %d; got %u", P4K_BPF_PORTS, p4_port);
-	if (set_exit(port, device, p4_port, why) != 0)
-		return -1;
-	if (attach(port, device, p4_port, why) != 0) {
-		image_set_exit(device->image, device->slot, p4_port, NULL, why);
-		return -1;
-	}
-	port->device = device;
-	port->p4_port = p4_port;
-	tell_peers(port);
-	return 0;
-}
-
 /* The qdisc goes with the last port on it, if it came with one. */
 static void leave_qdisc(struct port *port)
 {
@@ -118,14 +105,99 @@ static void leave_qdisc(struct port *port)
 	hook_remove_qdisc(port->ifindex);
 }
 
+static void leave_hook(struct port *port)
+{
+	if (!has_hook(port))
+		return;
+	hook_detach(port->ifindex, port->egress);
+	leave_qdisc(port);
+}
+
+static int check(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (wires[i].p4_port >= P4K_BPF_PORTS)
+			return fail(why, FAIL_INVALID, "port: want less than %d; got %u", P4K_BPF_PORTS,
+				    wires[i].p4_port);
+		if (wires[i].device->like)
+			return fail(why, FAIL_BUSY, "device %" PRIu64 " is staged", wires[i].device->id);
+	}
+	return 0;
+}
+
+/* Where nothing leaves yet comes first: what leads there leads on at once. */
+static int set_exits(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	for (unsigned int pass = 0; pass < 2; pass++)
+		for (unsigned int i = 0; i < n; i++) {
+			const struct device *device = wires[i].device;
+
+			if (image_has_exit(device->image, device->slot, wires[i].p4_port) == (pass == 1) &&
+			    set_exit(wires[i].port, device, wires[i].p4_port, why) != 0)
+				return -1;
+		}
+	return 0;
+}
+
+static int go_to(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		wires[i].port->device = wires[i].device;
+		wires[i].port->p4_port = wires[i].p4_port;
+	}
+	if (set_exits(wires, n, why) != 0)
+		return -1;
+	for (unsigned int i = 0; i < n; i++)
+		tell_peers(wires[i].port);
+	for (unsigned int i = 0; i < n; i++)
+		if (wires[i].device && attach(wires[i].port, wires[i].device, wires[i].p4_port, why) != 0)
+			return -1;
+	return 0;
+}
+
+/* As it was, as far as that can be. */
+static void go_back(const struct wire *wires, const struct wire *before, unsigned int n)
+{
+	struct failure why = {0};
+
+	for (unsigned int i = 0; i < n; i++) {
+		image_set_exit(wires[i].device->image, wires[i].device->slot, wires[i].p4_port, NULL, &why);
+		if (before[i].device)
+			go_to(&before[i], 1, &why);
+		else if (wires[i].port->device)
+			leave_hook(wires[i].port);
+		wires[i].port->device = before[i].device;
+	}
+}
+
+/*
+ * A port that goes from one device to another remains a way out of the one that it leaves, until that P4 port is wired anew or
+ * that device goes: packets may be on their way there.
+ */
+int ports_wire(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	struct wire before[WIRES_MAX];
+	int ret = 0;
+
+	if (check(wires, n, why) != 0)
+		return -1;
+	for (unsigned int i = 0; i < n; i++)
+		before[i] = (struct wire){wires[i].port, wires[i].port->device, wires[i].port->p4_port};
+	if (go_to(wires, n, why) != 0) {
+		go_back(wires, before, n);
+		return -1;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		if (kept_port(wires[i].port, why) != 0)
+			ret = -1;
+	return ret;
+}
+
 void wire_off(struct port *port)
 {
 	struct device *device = port->device;
 
-	if (has_hook(port)) {
-		hook_detach(port->ifindex, port->egress);
-		leave_qdisc(port);
-	}
+	leave_hook(port);
 	port->device = NULL;
 	tell_peers(port);
 	image_set_exit(device->image, device->slot, port->p4_port, NULL, &(struct failure){0});

@@ -8,11 +8,6 @@
 
 #include "port.h"
 
-/*
- * The port is not wired, or to another place: then packets go here instead in one step, and what leaves there by the port still
- * does, until that P4 port is wired anew or its device goes. On failure nothing has changed.
- */
-int wire_on(struct port *port, struct device *device, uint16_t p4_port, struct failure *why);
 /* The port is wired. */
 void wire_off(struct port *port);
 

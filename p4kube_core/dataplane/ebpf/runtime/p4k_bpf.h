@@ -13,7 +13,7 @@
 #define P4K_BPF_SLOTS 256    /* devices of one program as it is loaded: entries of its outer maps */
 #define P4K_BPF_PROGRAMS 256 /* loaded at once: entries of `programs`; behind them as many for tests */
 #define P4K_BPF_EVENT_BYTES (1 << 18) /* of `events`, whose records are struct p4k_event, `device` being the slot, and data */
-#define P4K_BPF_HOPS 16      /* functions that a packet goes through from one wire to the next */
+#define P4K_BPF_HOPS 8	     /* patches that a packet goes over from one wire to the next */
 
 /* `const volatile struct p4k_bpf_load p4k_load`, all of .rodata. Daemon: wo, program: ro. */
 struct p4k_bpf_load {
@@ -28,7 +28,7 @@ enum p4k_bpf_cb {
 	P4K_BPF_CB_PLACE,     /* whose it is and where it came in, P4K_BPF_PLACE(slot, P4 port) */
 	P4K_BPF_CB_INTERFACE, /* by whose hook it came; 0 in tests */
 	P4K_BPF_CB_EGRESS,    /* 1: by the egress hook */
-	P4K_BPF_CB_HOPS,      /* functions behind it */
+	P4K_BPF_CB_HOPS,      /* patches behind it */
 	P4K_BPF_CB_LENGTH,
 };
 

@@ -628,7 +628,7 @@ P4K_INLINE uint32_t p4k_chain(struct __sk_buff *skb, const struct p4k_bpf_exit *
 {
 	const uint32_t hops = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_HOPS] + 1;
 
-	if (hops >= P4K_BPF_HOPS)
+	if (hops > P4K_BPF_HOPS)
 		return P4K_BPF_DROP_TOO_MANY_HOPS;
 	*(volatile uint32_t *)&skb->cb[P4K_BPF_CB_HOPS] = hops;
 	*(volatile uint32_t *)&skb->cb[P4K_BPF_CB_PLACE] = way->place;
