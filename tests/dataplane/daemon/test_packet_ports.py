@@ -174,3 +174,83 @@ def test_interfaces_that_cannot_be_taken(pair: Pair, dp: dataplane.Dataplane) ->
     hosts.run("ip", "link", "set", wire, "up")
     dp.call("port_add", name="first", kind="packet", interface=wire)
     refused("busy", "in use by port 'first'", wire)
+
+
+@pytest.fixture
+def aside(pair: Pair) -> Iterator[str]:
+    """The path of a namespace that has the hosts' wires and nothing else."""
+    name = pair[0].namespace[:-1] + "aside"
+    hosts.run("ip", "netns", "add", name)
+    try:
+        for host in pair:
+            hosts.run("ip", "link", "set", host.wire, "netns", name)
+            hosts.run("ip", "-n", name, "link", "set", host.wire, "addrgenmode", "none", "up")
+        yield f"/run/netns/{name}"
+    finally:
+        hosts.run("ip", "netns", "del", name)
+
+
+def test_interfaces_of_another_namespace(
+    pair: Pair, aside: str, dp: dataplane.Dataplane, program: conftest.Program
+) -> None:
+    two = pair[1]
+    dp.call("device_add", id=1, object=str(program("forward")), name="wire")
+    for number, host in enumerate(pair, 1):
+        dp.call("port_add", name=f"p{number}", kind="packet", interface=host.wire, netns=aside)
+        dp.call("wire", device=1, port=number, name=f"p{number}")
+        assert dp.ports()[f"p{number}"]["link"]
+    exchange(pair, two.ipv4, "tcp", "3000000")
+    hosts.run("ip", "-n", aside.rpartition("/")[2], "link", "set", two.wire, "down")
+    assert waiting.until(lambda: not dp.ports()["p2"]["link"])
+
+
+@pytest.fixture
+def own_address(pair: Pair) -> Iterator[str]:
+    """An address of this machine, which its stack defends on every interface that it hears."""
+    name, address = pair[0].wire.replace("w1-", "own"), "10.78.0.1"
+    hosts.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}p")
+    try:
+        for end in (name, f"{name}p"):
+            hosts.run("ip", "link", "set", end, "addrgenmode", "none", "up")
+        hosts.run("ip", "address", "add", f"{address}/32", "dev", name)
+        yield address
+    finally:
+        hosts.run("ip", "link", "del", name)
+
+
+def asked_for(host: hosts.Host, address: str) -> bool:
+    """Whether anybody answers the host's ARP."""
+    host.run("ip", "route", "replace", f"{address}/32", "dev", "eth0")
+    host.run("ping", "-c2", "-i0.2", "-W1", address, check=False)
+    return "lladdr" in host.run("ip", "neigh", "show", address)
+
+
+def test_the_machine_answers_beside_a_program_for_its_own_addresses(
+    wired: Pair, own_address: str
+) -> None:
+    """Why a splice has its interfaces in a namespace of their own."""
+    assert asked_for(wired[0], own_address)
+
+
+def test_in_a_namespace_without_addresses_nobody_answers_beside_the_program(
+    pair: Pair, own_address: str, aside: str, dp: dataplane.Dataplane
+) -> None:
+    dp.call("port_add", name="p", kind="packet", interface=pair[0].wire, netns=aside)
+    assert not asked_for(pair[0], own_address)
+    assert dp.ports()["p"]["rx_packets"] > 0
+
+
+def test_namespaces_that_are_none(pair: Pair, aside: str, dp: dataplane.Dataplane) -> None:
+    def refused(code: str, words: str, netns: object) -> None:
+        with pytest.raises(dataplane.RefusedError, match=words) as raised:
+            dp.call("port_add", name="p", kind="packet", interface=pair[0].wire, netns=netns)
+        assert raised.value.code == code
+        assert dp.ports().keys() <= {"first"}
+
+    refused("not_found", "No such file", "/run/netns/nothing-of-this-name")
+    refused("invalid", "want a network namespace", str(dp.log))
+    refused("invalid", "want a network namespace", "/proc/self/ns/mnt")
+    refused("invalid", "want a string", 5)
+    refused("not_found", "there is none", "/proc/self/ns/net")
+    dp.call("port_add", name="first", kind="packet", interface=pair[0].wire, netns=aside)
+    refused("busy", "in use by port 'first'", aside)

@@ -5,6 +5,7 @@
  * be cut, so bulk TCP between hosts with offloads does not pass it; this does.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -49,7 +50,7 @@ static int attach(struct packet_port *self, const char *name, struct failure *wh
 	struct packet_mreq promiscuous = {.mr_type = PACKET_MR_PROMISC};
 	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 
-	self->index = (int)if_nametoindex(name);
+	self->index = interface_index(fd, name);
 	promiscuous.mr_ifindex = address.sll_ifindex = self->index;
 	/* The kernel's default is kept where more is refused. */
 	set(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BYTES);
@@ -77,22 +78,19 @@ static int packet_open(struct port *port, const json_t *request, struct failure 
 {
 	struct packet_port *self = (struct packet_port *)port;
 	const char *name;
+	uint64_t place;
 
-	if (interface_read(request, &name, why) != 0 ||
-	    port_claim(port, why, "interface %s", name) != 0)
+	if (interface_read(request, &name, why) != 0)
 		return -1;
 	/* Protocol 0: nothing is received before the socket is bound. */
-	port->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	self->rest = malloc((size_t)PACKET_BURST * PACKET_LONGEST);
-	if (port->fd < 0 || !self->rest) {
-		fail(why, FAIL_IO, "interface '%s': cannot open a packet socket: %s", name,
-		     strerror(errno));
-		if (port->fd >= 0)
-			close(port->fd);
-		free(self->rest);
+	port->fd = interface_socket(request, AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, &place, why);
+	if (port->fd < 0)
 		return -1;
-	}
-	if (check_interface(port->fd, name, why) == 0 && attach(self, name, why) == 0)
+	self->rest = malloc((size_t)PACKET_BURST * PACKET_LONGEST);
+	if (!self->rest)
+		fail(why, FAIL_FULL, "no memory for port '%s'", port->name);
+	else if (port_claim(port, why, "interface %s of namespace %" PRIu64, name, place) == 0 &&
+		 check_interface(port->fd, name, why) == 0 && attach(self, name, why) == 0)
 		return 0;
 	packet_close(port);
 	return -1;

@@ -2,6 +2,7 @@
 /* An interface of our own making: what the host sends to it is received here, and the other way. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,13 +61,19 @@ static int tap_open(struct port *port, const json_t *request, struct failure *wh
 {
 	struct tap_port *self = (struct tap_port *)port;
 	const char *name;
+	uint64_t place;
 
-	if (interface_read(request, &name, why) != 0 ||
-	    port_claim(port, why, "interface %s", name) != 0)
+	if (interface_read(request, &name, why) != 0)
 		return -1;
+	self->socket = interface_socket(NULL, AF_INET, SOCK_DGRAM, &place, why);
+	if (self->socket < 0)
+		return -1;
+	if (port_claim(port, why, "interface %s of namespace %" PRIu64, name, place) != 0) {
+		close(self->socket);
+		return -1;
+	}
 	port->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	self->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (port->fd < 0 || self->socket < 0)
+	if (port->fd < 0)
 		fail(why, FAIL_IO, "/dev/net/tun: %s", strerror(errno));
 	else if (create(self, name, why) == 0)
 		return 0;
