@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -49,11 +49,14 @@ def port_name(device_id: int, wish: PortWish) -> str:
     return f"{device_id}.{wish.port}-{hashlib.sha256(options).hexdigest()[:8]}"
 
 
-async def converge(control: Control, record: DeviceRecord, objects: Path) -> tuple[str, ...]:
+async def converge(
+    control: Control, record: DeviceRecord, objects: Path, observed: Observed | None = None
+) -> tuple[str, ...]:
     """Make ports, program, wires, entries and defaults be as the record says, as far as they can.
 
     Args:
         objects: where shared objects are unpacked to.
+        observed: what there is, where the caller knows; else it is asked for.
 
     Returns:
         What the data plane refused, one sentence each; the rest was done.
@@ -64,7 +67,8 @@ async def converge(control: Control, record: DeviceRecord, objects: Path) -> tup
     problems: list[str] = []
     store = record.committed
     try:
-        observed = await observe(control)
+        if observed is None:
+            observed = await observe(control)
         try:
             await converge_ports(control, record, observed)
         except DataplaneRefused as e:
@@ -76,14 +80,47 @@ async def converge(control: Control, record: DeviceRecord, objects: Path) -> tup
         held = observed.devices.get(record.device_id)
         if held is None or held.get("digest") != store.pipeline.manifest.digest:
             await load_program(control, record, store, held is None, objects)
-        for table in store.tables.values():
-            await converge_table(control, record.device_id, table)
-        await converge_meters(control, record.device_id, store)
+        problems += await converge_state(control, record.device_id, store)
         # Last: until its entries are there a function may let through what it is to stop.
         problems += await converge_wires(control, record)
     except DataplaneRefused as e:
         problems.append(e.message)
     return tuple(problems)
+
+
+async def create(control: Control, record: DeviceRecord, objects: Path) -> None:
+    """Have a device that the data plane has not, with program and entries; without ports.
+
+    Asks for nothing, so that it takes the same time whatever else is there.
+
+    Raises:
+        DataplaneRefused: part of it cannot be had; what is there by then stays.
+    """
+    store = record.committed
+    assert store is not None
+    await load_program(control, record, store, True, objects)
+    problems = await converge_state(control, record.device_id, store, fresh=True)
+    if problems:
+        raise DataplaneRefused("invalid", problems[0])
+
+
+async def converge_state(
+    control: Control, device_id: int, store: Store, fresh: bool = False
+) -> list[str]:
+    """Make entries, defaults and configurations of meters be the store's.
+
+    Args:
+        fresh: nothing was written since the program was loaded, so there is nothing to ask for.
+
+    Returns:
+        What was refused, one sentence each; the rest was done.
+    """
+    problems: list[str] = []
+    for table in store.tables.values():
+        brought = store.pipeline.manifest.tables[table.packer.index].entries if fresh else None
+        problems += await converge_table(control, device_id, table, brought)
+    await converge_meters(control, device_id, store, fresh)
+    return problems
 
 
 async def converge_ports(control: Control, record: DeviceRecord, observed: Observed) -> None:
@@ -107,19 +144,24 @@ async def converge_ports(control: Control, record: DeviceRecord, observed: Obser
         raise failure
 
 
-async def remove(control: Control, device_id: int) -> None:
+async def remove(control: Control, record: DeviceRecord) -> None:
     """Take a device and its ports off the data plane, as far as they are there."""
-    observed = await observe(control)
-    if device_id in observed.devices:
-        await control.call("device_remove", id=device_id)
-    for name in observed.ports:
-        if name.startswith(f"{device_id}."):
-            await control.call("port_remove", name=name)
+    await forgiving(control, "device_remove", id=record.device_id)
+    for wish in record.ports:
+        await forgiving(control, "port_remove", name=port_name(record.device_id, wish))
 
 
-async def remove_strangers(control: Control, known: set[int]) -> None:
+async def forgiving(control: Control, op: str, **fields: Any) -> None:
+    """Take something off that may not be there."""
+    try:
+        await control.call(op, **fields)
+    except DataplaneRefused as e:
+        if e.code != "not_found":
+            raise
+
+
+async def remove_strangers(control: Control, observed: Observed, known: set[int]) -> None:
     """Take devices off that are not known, and ports that are named after such devices."""
-    observed = await observe(control)
     for device_id in observed.devices:
         if device_id not in known:
             log.info("removed a device that no journal tells of: device=%d", device_id)
@@ -130,42 +172,75 @@ async def remove_strangers(control: Control, known: set[int]) -> None:
             await control.call("port_remove", name=name)
 
 
-async def converge_table(control: Control, device_id: int, table: TableStore) -> None:
-    """Make the data plane's entries and default of one table be the store's."""
+async def converge_table(
+    control: Control,
+    device_id: int,
+    table: TableStore,
+    brought: Iterable[bytes] | None = None,
+) -> list[str]:
+    """Make the data plane's entries and default of one table be the store's.
+
+    Args:
+        brought: the records that are there, where the caller knows and no default was written.
+
+    Returns:
+        What was refused, one sentence each; the rest was done.
+    """
     packer = table.packer
+    problems: list[str] = []
     if not packer.const:
-        held: dict[bytes, bytes] = {}
-        size = packer.identity_bytes + packer.tail_bytes
-        async for record, _, _ in control.entries_read(device_id, packer.index, size):
-            identity, tail = packer.split(record)
-            held[identity] = tail
-        gone = [i + tail for i, tail in held.items() if i not in table.entries]
-        changed = [i + tail for i, tail in table.entries.items() if held.get(i) != tail]
-        for mode, records in (("delete", gone), ("upsert", changed)):
+        if brought is not None:
+            held = dict(map(packer.split, brought))
+        else:
+            size = packer.identity_bytes + packer.tail_bytes
+            read = control.entries_read(device_id, packer.index, size)
+            held = dict([packer.split(record) async for record, _, _ in read])
+        for mode, records in _differences(table, held):
             failed = await control.entries_write(device_id, packer.index, mode, records)
             for position, why in failed.items():
                 entry = packer.describe_entry(packer.split(records[position])[0])
-                log.error(
-                    "data plane refused what was acknowledged: device=%d table=%s entry=(%s): %s",
-                    device_id,
-                    packer.name,
-                    entry,
-                    why,
-                )
-    if not packer.const_default:
+                problems.append(f"table {packer.name}, entry ({entry}): {why.message}")
+    if not packer.const_default and (table.default is not None or brought is None):
         wanted = table.default or packer.default
-        _, blob = await control.call("default_read", device=device_id, table=packer.index)
+        blob = packer.default
+        if brought is None:
+            _, blob = await control.call("default_read", device=device_id, table=packer.index)
         if blob[: packer.tail_bytes] != wanted.ljust(packer.tail_bytes, b"\0"):
             data = table.default or b""
             await control.call("default_write", data, device=device_id, table=packer.index)
+    return problems
 
 
-async def converge_meters(control: Control, device_id: int, store: Store) -> None:
+def _differences(table: TableStore, held: Mapping[bytes, bytes]) -> list[tuple[str, list[bytes]]]:
+    """What to write, in order: no packet is to meet a table without both the old and the new."""
+    packer = table.packer
+    gone = [i + tail for i, tail in held.items() if i not in table.entries]
+    changed = [i + tail for i, tail in table.entries.items() if held.get(i) != tail]
+    if packer.kind == "ternary":
+        # The highest priority comes first and goes last, so that what decides in the end is never
+        # above what does not yet, or no longer.
+        place = slice(packer.identity_bytes - 4, packer.identity_bytes)
+        changed.sort(key=lambda record: record[place], reverse=True)
+        gone.sort(key=lambda record: record[place])
+    phases = [("upsert", changed), ("delete", gone)]
+    if len(table.entries) + len(gone) > packer.size:
+        phases.reverse()  # there is no room for both
+    return [(mode, records) for mode, records in phases if records]
+
+
+async def converge_meters(
+    control: Control, device_id: int, store: Store, fresh: bool = False
+) -> None:
     """Make the data plane's configurations of meters be the store's; one that it has is kept.
 
     A direct meter's cells are reached through their entries, which are there by now.
+
+    Args:
+        fresh: none is configured yet.
     """
     for meter in store.meters.values():
+        if fresh and not meter.cells:
+            continue
         if meter.meter.table is None:
             await _converge_cells(control, device_id, meter)
             continue
@@ -178,6 +253,7 @@ async def converge_meters(control: Control, device_id: int, store: Store) -> Non
                 table=meter.meter.table,
             )
             for identity, tail in table.entries.items()
+            if not fresh or identity in meter.cells
         ]
         await asyncio.gather(*written)
 

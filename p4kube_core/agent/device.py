@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, final
 from p4kube_core import protos
 from p4kube_core.agent import converge, delivery, pipeline, record, succession
 from p4kube_core.agent.control import Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent.converge import Observed
 from p4kube_core.agent.journal import Journal
 from p4kube_core.agent.keeper import Keeper
 from p4kube_core.agent.plan import Plan
@@ -54,7 +55,7 @@ class Device:
 
     # --- to be called with the lock held
 
-    async def synced(self, timeout_s: float = 5.0) -> Control:
+    async def synced(self, timeout_s: float = 5.0, observed: Observed | None = None) -> Control:
         """A connection to a data plane that holds what the record says.
 
         Raises:
@@ -66,8 +67,11 @@ class Device:
             if self._epoch == epoch:
                 return control
             try:
-                self.problems = await converge.converge(control, self.record, self._objects)
+                self.problems = await converge.converge(
+                    control, self.record, self._objects, observed
+                )
             except DataplaneLost:
+                observed = None
                 continue
             for problem in self.problems:
                 log.error("data plane refused: device=%d: %s", self.record.device_id, problem)
@@ -134,11 +138,15 @@ class Device:
             self.record.elections.clear()
             self._journal.rewrite(record.snapshot(self.record))
 
-    async def bring_up(self) -> None:
-        """Bring the data plane to the record; what fails is kept in `problems` and logged."""
+    async def bring_up(self, observed: Observed | None = None) -> None:
+        """Bring the data plane to the record; what fails is kept in `problems` and logged.
+
+        Args:
+            observed: what the data plane has, where the caller knows.
+        """
         async with self.lock:
             try:
-                await self.synced()
+                await self.synced(observed=observed)
             except DataplaneLost as e:
                 log.warning(
                     "device waits for the data plane: device=%d: %s", self.record.device_id, e
@@ -318,10 +326,8 @@ class Device:
             observed = await converge.observe(control)
             new = device_id not in observed.devices
             await converge.load_program(control, self.record, store, new, self._objects)
-            for table in store.tables.values():
-                await converge.converge_table(control, device_id, table)
-            await converge.converge_meters(control, device_id, store)
-            problems = await converge.converge_wires(control, self.record)
+            problems = await converge.converge_state(control, device_id, store)
+            problems += await converge.converge_wires(control, self.record)
         except DataplaneRefused as e:
             self._epoch = 0  # it may have the new program: back to the record at the next occasion
             raise _refused_program(e) from e
@@ -375,7 +381,7 @@ class Device:
     async def _remove(self) -> None:
         try:
             control = await self._keeper.control()
-            await converge.remove(control, self.record.device_id)
+            await converge.remove(control, self.record)
         except DataplaneRefused as e:
             raise Refusal(INTERNAL, f"the data plane does not let the device go: {e}") from e
         except DataplaneLost:

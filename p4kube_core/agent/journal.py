@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _HEAD: Final = struct.Struct(">II")
 MAX_FRAME_BYTES: Final = 1 << 30
 COMPACT_FROM_BYTES: Final = 1 << 20
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _GROWTH: Final = 4  # a journal is rewritten when it is so many times what it would be if rewritten
 
 
@@ -51,16 +52,31 @@ class Journal:
     """One open journal file. Written by the agent's event loop only."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file; a torn tail is cut off. `recovered` holds the frames found."""
+        """Open the file, if it is there; a torn tail is cut off.
+
+        The first `append` makes one that is not. `recovered` holds the frames found.
+        """
         self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        data = path.read_bytes()
-        self.recovered, whole = frames(data)
-        if whole < len(data):
-            log.warning("cut a torn tail off journal=%s bytes=%d", path.name, len(data) - whole)
-            os.ftruncate(self._fd, whole)
-        self._size = whole
+        self._fd: int | None = None
+        self.recovered: list[bytes] = []
+        self._size = 0
         self._base = 0  # bytes after the last rewriting
+        if path.exists():
+            self._recover()
+
+    def _recover(self) -> None:
+        fd = self._open()
+        data = self._path.read_bytes()
+        self.recovered, self._size = frames(data)
+        if self._size < len(data):
+            torn = len(data) - self._size
+            log.warning("cut a torn tail off journal=%s bytes=%d", self._path.name, torn)
+            os.ftruncate(fd, self._size)
+
+    def _open(self) -> int:
+        if self._fd is None:
+            self._fd = os.open(self._path, _FLAGS, 0o600)
+        return self._fd
 
     @property
     def wants_compaction(self) -> bool:
@@ -73,21 +89,20 @@ class Journal:
             OSError: not written, or only in part; what was written in part is cut off again.
         """
         data = frame(body)
+        fd = self._open()
         try:
-            written = os.write(self._fd, data)
+            written = os.write(fd, data)
             while written < len(data):
-                written += os.write(self._fd, data[written:])
+                written += os.write(fd, data[written:])
         except OSError:
-            os.ftruncate(self._fd, self._size)
+            os.ftruncate(fd, self._size)
             raise
         self._size += len(data)
 
     def rewrite(self, bodies: Iterable[bytes]) -> None:
         """Replace all frames at once: after a crash the old ones or the new ones are there."""
         beside = self._path.with_suffix(".new")
-        fd = os.open(
-            beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600
-        )
+        fd = os.open(beside, _FLAGS | os.O_TRUNC, 0o600)
         size = 0
         for body in bodies:
             data = frame(body)
@@ -95,11 +110,13 @@ class Journal:
             while data:
                 data = data[os.write(fd, data) :]
         beside.replace(self._path)
-        os.close(self._fd)
+        self.close()
         self._fd, self._size, self._base = fd, size, size
 
     def close(self) -> None:
-        os.close(self._fd)
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
 
     def remove(self) -> None:
         self.close()

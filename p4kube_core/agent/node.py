@@ -100,11 +100,14 @@ class Node:
         """
         devices = self._on(target)
         known = {device.record.device_id for device in devices}
+        observed = None
         try:
-            await converge.remove_strangers(await self.keepers[target].control(), known)
+            control = await self.keepers[target].control()
+            observed = await converge.observe(control)
+            await converge.remove_strangers(control, observed, known)
         except (DataplaneLost, DataplaneRefused) as e:
             log.warning("strangers may be left on the data plane: target=%s: %s", target, e)
-        await asyncio.gather(*(device.bring_up() for device in devices))
+        await asyncio.gather(*(device.bring_up(observed) for device in devices))
 
     async def put(
         self, device_id: int, name: str, target: str, ports: tuple[PortWish, ...]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final, final
 
-from p4kube_core.agent import metering, pipeline
+from p4kube_core.agent import metering, overlay, pipeline
 from p4kube_core.agent.store import (
     DEFAULT_ENTRY,
     Extras,
@@ -65,6 +65,9 @@ class DeviceRecord:
     committed: Store | None = None
     saved: Store | None = None
     elections: dict[str, int] = field(default_factory=dict)  # highest election id by role
+    base: Store | None = None
+    """What the network function says that the device is an instance of. The journal has only what
+    is not so. None: a device of its own."""
 
     @property
     def current(self) -> Store | None:
@@ -144,6 +147,9 @@ def meter_frames(slot: Slot, store: Store) -> Iterator[bytes]:
 
 def snapshot(record: DeviceRecord) -> Iterator[bytes]:
     """Frames that make the same record again."""
+    if record.base is not None:
+        yield from _beside(record, record.base)
+        return
     yield device_item(record)
     for slot, store in ((Slot.COMMITTED, record.committed), (Slot.SAVED, record.saved)):
         if store is None:
@@ -152,6 +158,23 @@ def snapshot(record: DeviceRecord) -> Iterator[bytes]:
         for table in store.tables.values():
             yield from table_frames(slot, table, store.brought(table.packer.index))
         yield from meter_frames(slot, store)
+    yield from _elections(record)
+
+
+def _beside(record: DeviceRecord, base: Store) -> Iterator[bytes]:
+    """Frames that make the same record again of one that holds the base."""
+    assert record.committed is not None
+    for index, identities in overlay.states(record.committed, base).items():
+        table = record.committed.tables[index]
+        for first in range(0, len(identities), _STATES_A_FRAME):
+            part = identities[first : first + _STATES_A_FRAME]
+            yield states_item(Slot.COMMITTED, table, part)
+    for index, keys in overlay.cells(record.committed, base).items():
+        yield cells_item(Slot.COMMITTED, record.committed.meters[index], keys)
+    yield from _elections(record)
+
+
+def _elections(record: DeviceRecord) -> Iterator[bytes]:
     for role, election_id in record.elections.items():
         yield election_item(role, election_id)
 
@@ -172,13 +195,15 @@ def table_frames(slot: Slot, table: TableStore, brought: Iterable[bytes] = ()) -
 # --- from frames
 
 
-def replay(bodies: Iterable[bytes]) -> DeviceRecord | None:
+def replay(bodies: Iterable[bytes], record: DeviceRecord | None = None) -> DeviceRecord | None:
     """Make the record that the frames of a journal tell of; None where they tell of none.
+
+    Args:
+        record: what a device with a base is without its journal.
 
     Raises:
         ValueError: the frames are whole, but not of this version.
     """
-    record: DeviceRecord | None = None
     for body in bodies:
         for kind, content in _items(body):
             if kind == _Kind.DEVICE:

@@ -33,23 +33,41 @@ NO_EXTRAS: Final = Extras()
 class TableStore:
     """One table. `entries`: tail by identity; `default`: None is the program's own."""
 
-    __slots__ = ("default", "entries", "extras", "packer")
+    __slots__ = ("_shared", "default", "entries", "extras", "packer")
 
     def __init__(self, packer: Packer, records: Iterable[bytes] = ()) -> None:
         self.packer = packer
         self.entries: dict[bytes, bytes] = dict(packer.split(record) for record in records)
         self.extras: dict[bytes, Extras] = {}
         self.default: bytes | None = None
+        self._shared = False  # entries and extras are another's: they are copied before a change
+
+    def copy(self) -> TableStore:
+        """Make another that holds the same, and as long as it does in the same place.
+
+        The one that is copied must not change any more.
+        """
+        made = TableStore(self.packer)
+        made.entries, made.extras, made.default = self.entries, self.extras, self.default
+        made._shared = True
+        return made
+
+    def is_copy_of(self, other: TableStore) -> bool:
+        """Say whether nothing was changed since it was copied from that one."""
+        return self._shared and self.entries is other.entries
 
     def put(self, identity: bytes, tail: bytes, extras: Extras) -> None:
+        self._own()
         self.entries[identity] = tail
         self._put_extras(identity, extras)
 
     def drop(self, identity: bytes) -> None:
+        self._own()
         self.entries.pop(identity, None)
         self.extras.pop(identity, None)
 
     def put_default(self, data: bytes | None, extras: Extras) -> None:
+        self._own()
         self.default = data
         self._put_extras(DEFAULT_ENTRY, extras)
 
@@ -69,6 +87,11 @@ class TableStore:
             self.drop(identity)
         else:
             self.put(identity, state.held, state.extras)
+
+    def _own(self) -> None:
+        if self._shared:
+            self.entries, self.extras = dict(self.entries), dict(self.extras)
+            self._shared = False
 
     def _put_extras(self, identity: bytes, extras: Extras) -> None:
         if extras == NO_EXTRAS:
@@ -98,6 +121,11 @@ class MeterStore:
         self.meter = meter
         self.cells: dict[bytes, bytes] = {}
 
+    def copy(self) -> MeterStore:
+        made = MeterStore(self.meter)
+        made.cells.update(self.cells)
+        return made
+
     def put(self, key: bytes, config: bytes | None) -> None:
         if config is None:
             self.cells.pop(key, None)
@@ -125,6 +153,14 @@ class Store:
         self.meters: dict[int, MeterStore] = {
             meter.index: MeterStore(meter) for meter in pipeline.manifest.meters
         }
+
+    def copy(self) -> Store:
+        """Make another that holds the same; this one must not change any more."""
+        made = Store.__new__(Store)
+        made.pipeline = self.pipeline
+        made.tables = {index: table.copy() for index, table in self.tables.items()}
+        made.meters = {index: meter.copy() for index, meter in self.meters.items()}
+        return made
 
     def direct_meter(self, table: TableStore) -> MeterStore | None:
         """The direct meter of a table, if it has one."""

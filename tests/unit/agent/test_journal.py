@@ -82,6 +82,17 @@ def test_rewriting_replaces_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_journal_without_frames_is_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "7.journal"
+    one = Journal(path)
+    assert (one.recovered, path.exists()) == ([], False)
+    one.append(b"first")
+    assert Journal(path).recovered == [b"first"]
+    one.remove()
+    one.remove()
+    assert not path.exists()
+
+
 # --- what frames mean
 
 PORTS = (PortWish(1, "packet", {"interface": "veth0"}), PortWish(2, "ring", {}))
