@@ -1,14 +1,20 @@
-"""What runs inside the namespaces: `echo` answers; `tcp` and `udp` send, receive and compare."""
+"""What runs inside the namespaces: `echo` answers; `tcp` and `udp` send, receive and compare.
+
+`raw` sends a frame, `sniff` says which frames come.
+"""
 
 from __future__ import annotations
 
 import random
 import socket
+import struct
 import sys
 import threading
 
 PORT = 5001
 UDP_SEGMENT = 103
+SOL_PACKET, PACKET_AUXDATA, ETH_P_ALL = 263, 8, 3
+TP_STATUS_VLAN_VALID = 1 << 4
 TIMEOUT_S = 60
 
 
@@ -78,6 +84,24 @@ def raw(interface: str, frame: str) -> None:
     sender.send(bytes.fromhex(frame))
 
 
+def sniff(interface: str, end: str, count: int) -> None:
+    """Print frames that end so, with the outermost tag, which the kernel tells apart, put back."""
+    receiver = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    receiver.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    receiver.bind((interface, 0))
+    receiver.settimeout(10)
+    print("ready", flush=True)
+    while count:
+        data, more, _, _ = receiver.recvmsg(2000, 100)
+        if not data.hex().endswith(end):
+            continue
+        status, tag, kind = struct.unpack_from("=I12xHH", more[0][2])
+        if status & TP_STATUS_VLAN_VALID:
+            data = data[:12] + struct.pack("!HH", kind, tag) + data[12:]
+        print(data.hex(), flush=True)
+        count -= 1
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["echo", address]:
@@ -88,5 +112,7 @@ if __name__ == "__main__":
             udp(address, int(segment))
         case ["raw", interface, frame]:
             raw(interface, frame)
+        case ["sniff", interface, end, count]:
+            sniff(interface, end, int(count))
         case _:
-            sys.exit("want echo, tcp, udp or raw")
+            sys.exit("want echo, tcp, udp, raw or sniff")

@@ -23,6 +23,8 @@ HELPERS: Final[Mapping[int, tuple[str, tuple[int, int]]]] = {
     9: ("bpf_skb_store_bytes", (4, 1)),
     11: ("bpf_l4_csum_replace", (4, 1)),
     12: ("bpf_tail_call", (4, 2)),
+    18: ("bpf_skb_vlan_push", (4, 3)),
+    19: ("bpf_skb_vlan_pop", (4, 3)),
     23: ("bpf_redirect", (4, 4)),
     26: ("bpf_skb_load_bytes", (4, 5)),
     28: ("bpf_csum_diff", (4, 6)),

@@ -21,6 +21,13 @@
 #define FILTER_PRIORITY 100
 #define FILTER_HANDLE 0x50344b
 
+/* r = a word of the packet's context. */
+#define LOAD(reg, field)                                                            \
+	{.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = (reg), .src_reg = BPF_REG_6, \
+	 .off = offsetof(struct __sk_buff, field)}
+
+#define MOVE(to, from) {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (to), .src_reg = (from)}
+
 /* r = value; cb[word] = r. (A constant cannot be stored there at once before Linux 6.3.) */
 #define STORE_CB(word, value)                                                                    \
 	{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = (int32_t)(value)},      \
@@ -30,6 +37,18 @@
 int hook_load(int ifindex, bool egress, struct hook_target target, struct failure *why)
 {
 	const struct bpf_insn code[] = {
+		/*
+		 * The kernel keeps a packet's outermost VLAN tag beside its bytes, where no program looks for
+		 * it. Pushed once more it is in them too, until p4k_leave_by_wire() pops it.
+		 */
+		MOVE(BPF_REG_6, BPF_REG_1),
+		LOAD(BPF_REG_2, vlan_present),
+		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 4, .imm = 0},
+		LOAD(BPF_REG_2, vlan_proto),
+		LOAD(BPF_REG_3, vlan_tci),
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push},
+		{.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = BPF_REG_0, .off = 13, .imm = 0}, /* to the end */
+		MOVE(BPF_REG_1, BPF_REG_6),
 		STORE_CB(P4K_BPF_CB_PLACE, target.place),
 		STORE_CB(P4K_BPF_CB_INTERFACE, ifindex),
 		STORE_CB(P4K_BPF_CB_EGRESS, egress),

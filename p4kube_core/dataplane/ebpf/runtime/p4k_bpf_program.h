@@ -636,12 +636,32 @@ P4K_INLINE uint32_t p4k_chain(struct __sk_buff *skb, const struct p4k_bpf_exit *
 	return P4K_BPF_DROP_NO_PEER;
 }
 
+/*
+ * The hook's program pushed the outermost VLAN tag into the packet's bytes, and the kernel is to have it beside
+ * them again, if it is still there. It takes it from the bytes by the type that it knows of the packet;
+ * where the program changed that, a third tag that comes and goes makes the kernel look at it.
+ */
+P4K_INLINE bool p4k_untag(struct __sk_buff *skb)
+{
+	const uint32_t known = *(volatile uint32_t *)&skb->protocol;
+	uint16_t type;
+
+	if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
+		return false;
+	if (type != known &&
+	    (bpf_skb_vlan_push(skb, __builtin_bswap16(0x8100), 0) || bpf_skb_vlan_pop(skb)))
+		return false;
+	return !bpf_skb_vlan_pop(skb);
+}
+
 /* Out of an interface, or on where it is; 0: there is no such way from where the packet came in. */
 P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exit *way, int *verdict)
 {
 	const uint32_t came = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_INTERFACE];
 	const uint32_t from_egress = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_EGRESS];
 
+	if (skb->vlan_present && !p4k_untag(skb))
+		return 0;
 	if (came == way->to && from_egress != way->place) {
 		*verdict = TC_ACT_OK; /* on its way already */
 		return 1;
