@@ -13,6 +13,7 @@ from typing import Any
 
 from p4kube_core.compiler import driver
 from p4kube_core.model import artifact
+from tests.dataplane.bpf_program import libbpf
 from tests.dataplane.daemon import dataplane
 
 EBPF = dataplane.ROOT / "p4kube_core/dataplane/ebpf"
@@ -102,13 +103,6 @@ def changed(path: pathlib.Path, directory: pathlib.Path, *changes: str) -> artif
         copy.unlink()
 
 
-def _shown(*words: str) -> list[dict[str, Any]]:
-    command = ["bpftool", "-j", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    shown: list[dict[str, Any]] = json.loads(done.stdout)
-    return shown
-
-
 Ids = tuple[set[int], set[int]]
 """Of programs, and of maps."""
 
@@ -144,8 +138,13 @@ def until_unloaded(ids: Ids) -> None:
     give_up = time.monotonic() + 20
     programs, maps = ids
     assert programs | maps
-    while programs & {p["id"] for p in _shown("prog", "list")} or maps & {
-        m["id"] for m in _shown("map", "list")
-    }:
+    while any(_is_loaded("prog", n) for n in programs) or any(_is_loaded("map", n) for n in maps):
         assert time.monotonic() < give_up, f"programs or maps are left: {ids}"
         time.sleep(0.05)
+
+
+def _is_loaded(kind: str, number: int) -> bool:
+    descriptor: int = libbpf.library()[f"bpf_{kind}_get_fd_by_id"](number)
+    if descriptor >= 0:
+        os.close(descriptor)
+    return descriptor >= 0
