@@ -160,6 +160,34 @@ async def _failed_records(
     return failed
 
 
+async def events(path: Path) -> AsyncIterator[Answer]:
+    """Subscribe to a data plane's events, each its JSON and its blob, until the connection ends.
+
+    Raises:
+        OSError: none listens there.
+        DataplaneLost: the connection ended.
+        DataplaneRefused: it tells no events.
+    """
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        text = json.dumps({"op": "subscribe"}).encode()
+        writer.write(_LENGTHS.pack(4 + len(text), len(text)) + text)
+        while True:
+            length, json_length = _LENGTHS.unpack(await reader.readexactly(8))
+            if length > MAX_MESSAGE_BYTES or json_length > length - 4:
+                break
+            body = await reader.readexactly(length - 4)
+            event = json.loads(body[:json_length])
+            if "error" in event:
+                raise DataplaneRefused(event["error"]["code"], event["error"]["message"])
+            if "event" in event:
+                yield event, body[json_length:]
+    except (EOFError, ValueError) as e:
+        raise DataplaneLost("the data plane is gone") from e
+    finally:
+        writer.close()
+
+
 async def connect(path: Path) -> Control:
     """Connect to a data plane.
 

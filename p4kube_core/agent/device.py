@@ -209,8 +209,9 @@ class Device:
             record.cells_item(slot, store.meters[index], keys)
             for index, keys in plan.touched_cells().items()
         ]
-        if states or cells:
-            self.keep(b"".join(states + cells))
+        digests = [record.digests_item(slot, store)] if plan.touched_digests else []
+        if changed := states + cells + digests:
+            self.keep(b"".join(changed))
 
     async def _control(self) -> Control:
         try:
@@ -299,6 +300,7 @@ class Device:
             brought = store.brought(table.packer.index)
             body += record.table_frames(Slot.COMMITTED, table, brought)
         body += record.meter_frames(Slot.COMMITTED, store)
+        body.append(record.digests_item(Slot.COMMITTED, store))
         self._committed(store, b"".join(body))
 
     async def _try(self, store: Store) -> None:

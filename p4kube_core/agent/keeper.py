@@ -117,6 +117,11 @@ class Keeper:
         except TimeoutError as e:
             raise self._not_running() from e
 
+    async def socket(self) -> Path:
+        """Where the data plane serves, once it runs; it is not started for that."""
+        await self._up.wait()
+        return self._dataplane.socket
+
     async def stop(self) -> None:
         """End the data plane, and wait until it is gone."""
         self._stopping = True

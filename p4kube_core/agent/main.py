@@ -21,6 +21,7 @@ import grpc.aio
 
 from p4kube_core import errors
 from p4kube_core.agent import p4runtime, service, settings
+from p4kube_core.agent.events import Events
 from p4kube_core.agent.keeper import Keeper
 from p4kube_core.agent.node import Node
 from p4kube_core.agent.settings import Settings
@@ -115,7 +116,8 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
         loop.add_signal_handler(number, stop)
     keepers = {target: Keeper(wanted.dataplane(target)) for target in settings.TARGETS}
     node = Node(wanted, keepers)
-    streams = Streams(node)
+    events = Events(node)
+    streams = Streams(node, events)
     servers: list[grpc.aio.Server] = []
     try:
         # Addresses first, so that one that is in use costs no data plane.
@@ -129,16 +131,18 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
             asyncio.create_task(keeper.run(partial(node.bring_up, target)))
             for target, keeper in keepers.items()
         ]
+        listeners = [asyncio.create_task(events.listen(keeper)) for keeper in keepers.values()]
         for server in servers:
             await server.start()
         served = True
         log.info("serving: state=%s listen=%s", wanted.state, wanted.listen)
         stopped = asyncio.create_task(stopping.wait())
-        await asyncio.wait((stopped, *watches), return_when=asyncio.FIRST_COMPLETED)
-        for watch in watches:
-            if watch.done():
-                watch.result()  # raises: without its keepers the agent is of no use
-            watch.cancel()
+        tasks = (*watches, *listeners)
+        await asyncio.wait((stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()  # raises: without its keepers the agent is of no use
+            task.cancel()
     finally:
         await asyncio.gather(*(server.stop(_GRACE_S) for server in servers))
         for keeper in keepers.values():

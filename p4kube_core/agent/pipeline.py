@@ -22,6 +22,7 @@ class Pipeline:
     object: bytes  # the shared object
     tables: dict[int, Packer]  # by P4Info id
     counters: dict[int, artifact.Counter]  # the indirect ones, by P4Info id
+    digests: dict[int, artifact.Digest]  # by P4Info id
     meters: dict[int, artifact.Meter]  # the indirect ones, by P4Info id
     registers: dict[int, artifact.Register]  # by P4Info id
 
@@ -64,8 +65,18 @@ class Pipeline:
             )
         return found
 
+    def digest(self, digest_id: int) -> artifact.Digest:
+        """The digest of this id; raises as `counter`."""
+        return _found("digest", self.digests, digest_id)
 
-_Held = TypeVar("_Held", artifact.Counter, artifact.Meter, artifact.Register)
+    def digest_type(self, digest_id: int) -> tuple[Any, Any]:
+        """The type of a digest's data (P4DataTypeSpec), and those that it names (P4TypeInfo)."""
+        info = protos.p4runtime.ForwardingPipelineConfig.FromString(self.config).p4info
+        (found,) = (d for d in info.digests if d.preamble.id == digest_id)
+        return found.type_spec, info.type_info
+
+
+_Held = TypeVar("_Held", artifact.Counter, artifact.Digest, artifact.Meter, artifact.Register)
 
 
 def _found(noun: str, among: Mapping[int, _Held], number: int) -> _Held:
@@ -104,6 +115,7 @@ def load(config: Any) -> Pipeline:
         counters={c.id: c for c in manifest.counters if c.table is None},
         meters={m.id: m for m in manifest.meters if m.table is None},
         registers={r.id: r for r in manifest.registers},
+        digests={d.id: d for d in manifest.digests},
     )
 
 
@@ -120,6 +132,7 @@ def _check_p4info(info: Any, manifest: artifact.Manifest) -> None:
         ("counter", info.counters, [(c.id, c.name) for c in manifest.counters if c.table is None]),
         ("meter", info.meters, [(m.id, m.name) for m in manifest.meters if m.table is None]),
         ("register", info.registers, [(r.id, r.name) for r in manifest.registers]),
+        ("digest", info.digests, [(d.id, d.name) for d in manifest.digests]),
     )
     for noun, objects, wanted in groups:
         held = {(o.preamble.id, o.preamble.name) for o in objects}

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, final
 
 from p4kube_core import protos
 from p4kube_core.agent import metering, p4data
+from p4kube_core.agent.digests import Config, config_of
 from p4kube_core.agent.refusal import (
     ALREADY_EXISTS,
     FAILED_PRECONDITION,
@@ -47,8 +48,8 @@ MODIFY: Final[int] = protos.p4runtime.Update.MODIFY
 DELETE: Final[int] = protos.p4runtime.Update.DELETE
 _MODES: Final = {INSERT: "insert", MODIFY: "modify", DELETE: "delete"}
 _SUPPORTED: Final = (
-    "TableEntry, CounterEntry, DirectCounterEntry, MeterEntry, DirectMeterEntry and RegisterEntry "
-    "are"
+    "TableEntry, CounterEntry, DirectCounterEntry, MeterEntry, DirectMeterEntry, RegisterEntry and "
+    "DigestEntry are"
 )
 
 
@@ -69,13 +70,20 @@ class MeterUndo(NamedTuple):
 
 
 @final
+class DigestUndo(NamedTuple):
+    position: int
+    digest_id: int
+    before: Config | None
+
+
+@final
 class Plan:
     """The outcome of a batch: refusals by position, steps in order, and how to take it back."""
 
     def __init__(self, store: Store, committed: bool) -> None:
         self.refusals: dict[int, Refusal] = {}
         self.steps: list[Step] = []
-        self.undos: list[Undo | MeterUndo] = []
+        self.undos: list[Undo | MeterUndo | DigestUndo] = []
         self._store = store
         self._committed = committed
         self._last: EntriesStep | None = None
@@ -93,10 +101,13 @@ class Plan:
         for undo in reversed(self.undos):
             if wanted is not None and undo.position not in wanted:
                 continue
-            if isinstance(undo, MeterUndo):
-                undo.meter.put(undo.key, undo.before)
-            else:
-                undo.table.restore(undo.identity, undo.before)
+            match undo:
+                case Undo():
+                    undo.table.restore(undo.identity, undo.before)
+                case MeterUndo():
+                    undo.meter.put(undo.key, undo.before)
+                case DigestUndo():
+                    self._store.put_digest(undo.digest_id, undo.before)
 
     def touched(self) -> dict[int, dict[bytes, None]]:
         """Identities that the batch changed, each once and in order, by table index."""
@@ -113,6 +124,10 @@ class Plan:
             if isinstance(undo, MeterUndo):
                 found.setdefault(undo.meter.meter.index, {})[undo.key] = None
         return found
+
+    @property
+    def touched_digests(self) -> bool:
+        return any(isinstance(undo, DigestUndo) for undo in self.undos)
 
     # --- one update
 
@@ -134,6 +149,8 @@ class Plan:
             self._direct_meter_entry(position, kind, entity.direct_meter_entry)
         elif sort == "register_entry":
             self._register_entry(position, kind, entity.register_entry)
+        elif sort == "digest_entry":
+            self._digest_entry(position, kind, entity.digest_entry)
         elif sort is None:
             raise Refusal(INVALID_ARGUMENT, "want an entity, found none")
         else:
@@ -379,6 +396,17 @@ class Plan:
             )
         value = p4data.number(f"register {register.name}", entity.data, register.width)
         self._add(RegisterStep(register.index, first, count, value, position))
+
+    def _digest_entry(self, position: int, kind: int, entry: Any) -> None:
+        digest = self._store.pipeline.digest(entry.digest_id)
+        before = self._store.digests.get(digest.id)
+        if kind == INSERT and before is not None:
+            raise Refusal(ALREADY_EXISTS, f"digest {digest.name} is configured already")
+        if kind != INSERT and before is None:
+            raise Refusal(NOT_FOUND, f"digest {digest.name} is not configured")
+        config = None if kind == DELETE else config_of(entry)
+        self.undos.append(DigestUndo(position, digest.id, before))
+        self._store.put_digest(digest.id, config)
 
     # --- steps
 

@@ -10,6 +10,7 @@ from typing import Any, Final, final
 from p4kube_core import protos
 from p4kube_core.agent import metering, p4data, plan
 from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
+from p4kube_core.agent.digests import Config
 from p4kube_core.agent.pipeline import MOST_REGISTER_BITS
 from p4kube_core.agent.refusal import (
     INTERNAL,
@@ -81,7 +82,14 @@ class RegisterCells:
     data: bytes
 
 
-Found = Row | Cells | MeterCells | RegisterCells
+@final
+@dataclass(frozen=True, slots=True)
+class DigestRow:
+    digest_id: int
+    config: Config
+
+
+Found = Row | Cells | MeterCells | RegisterCells | DigestRow
 Selection = list[tuple[str, Found]]  # what kind of entity it was asked for as
 
 
@@ -152,6 +160,8 @@ class _Reader:
                 return [(sort, cells) for cells in self._meters(entity.meter_entry)]
             case "register_entry":
                 return [(sort, cells) for cells in await self._registers(entity.register_entry)]
+            case "digest_entry":
+                return [(sort, row) for row in self._digests(entity.digest_entry)]
             case None:
                 raise Refusal(INVALID_ARGUMENT, "want an entity, found none")
             case _:
@@ -263,6 +273,13 @@ class _Reader:
             cells = self._store.meters[meter.index].cells
             found.append(MeterCells(meter, [(i, cells.get(cell_key(i))) for i in indices]))
         return found
+
+    def _digests(self, wanted: Any) -> list[DigestRow]:
+        held = self._store.digests
+        if not wanted.digest_id:
+            return [DigestRow(number, config) for number, config in held.items()]
+        digest = self._store.pipeline.digest(wanted.digest_id)
+        return [DigestRow(digest.id, held[digest.id])] if digest.id in held else []
 
     async def _registers(self, wanted: Any) -> list[RegisterCells]:
         pipeline = self._store.pipeline
@@ -396,6 +413,14 @@ def _entities(sort: str, found: Found, response: Any) -> Iterator[Any]:
                 entity.register_entry.index.index = found.first + offset
                 p4data.fill_number(entity.register_entry.data, value)
                 yield entity
+        case DigestRow():
+            entity = response.entities.add()
+            entity.digest_entry.digest_id = found.digest_id
+            config = entity.digest_entry.config
+            config.max_timeout_ns = found.config.max_timeout_ns
+            config.max_list_size = found.config.max_list_size
+            config.ack_timeout_ns = found.config.ack_timeout_ns
+            yield entity
         case Row():
             yield _row_entity(sort, found, response.entities.add())
 

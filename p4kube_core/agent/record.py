@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ from enum import IntEnum
 from typing import Any, Final, final
 
 from p4kube_core.agent import metering, overlay, pipeline
+from p4kube_core.agent.digests import Config
 from p4kube_core.agent.store import (
     DEFAULT_ENTRY,
     Extras,
@@ -38,6 +40,7 @@ class _Kind(IntEnum):
     STATES = 4  # entries and defaults as they are now
     ELECTION = 5  # JSON: role, id
     METERS = 6  # configurations as they are now
+    DIGESTS = 7  # u8 slot, JSON: by id, how each is sent; all of them
 
 
 @final
@@ -145,6 +148,12 @@ def meter_frames(slot: Slot, store: Store) -> Iterator[bytes]:
             yield cells_item(slot, meter, keys[first : first + _STATES_A_FRAME])
 
 
+def digests_item(slot: Slot, store: Store) -> bytes:
+    """How digests are sent now, all of them."""
+    configs = {number: dataclasses.astuple(config) for number, config in store.digests.items()}
+    return _item(_Kind.DIGESTS, bytes([slot]) + json.dumps(configs).encode())
+
+
 def snapshot(record: DeviceRecord) -> Iterator[bytes]:
     """Frames that make the same record again."""
     if record.base is not None:
@@ -158,6 +167,8 @@ def snapshot(record: DeviceRecord) -> Iterator[bytes]:
         for table in store.tables.values():
             yield from table_frames(slot, table, store.brought(table.packer.index))
         yield from meter_frames(slot, store)
+        if store.digests:
+            yield digests_item(slot, store)
     yield from _elections(record)
 
 
@@ -171,6 +182,8 @@ def _beside(record: DeviceRecord, base: Store) -> Iterator[bytes]:
             yield states_item(Slot.COMMITTED, table, part)
     for index, keys in overlay.cells(record.committed, base).items():
         yield cells_item(Slot.COMMITTED, record.committed.meters[index], keys)
+    if record.committed.digests != base.digests:
+        yield digests_item(Slot.COMMITTED, record.committed)
     yield from _elections(record)
 
 
@@ -238,6 +251,10 @@ def _apply(record: DeviceRecord, kind: int, content: bytes) -> None:
             _apply_states(record, content)
         case _Kind.METERS:
             _apply_cells(record, content)
+        case _Kind.DIGESTS:
+            store = _store_of(record, content[0])
+            configs = json.loads(content[1:])
+            store.digests = {int(number): Config(*config) for number, config in configs.items()}
         case _Kind.ELECTION:
             role, election_id = json.loads(content)
             record.elections[role] = election_id
@@ -245,12 +262,16 @@ def _apply(record: DeviceRecord, kind: int, content: bytes) -> None:
             raise ValueError(f"the journal holds an item of unknown kind {kind}")
 
 
-def _apply_states(record: DeviceRecord, content: bytes) -> None:
-    slot, index, count = _TABLE.unpack_from(content)
+def _store_of(record: DeviceRecord, slot: int) -> Store:
     store = record.saved if slot == Slot.SAVED else record.committed
     if store is None:
-        raise ValueError("the journal holds entries before a pipeline")
-    table = store.tables[index]
+        raise ValueError("the journal holds state before a pipeline")
+    return store
+
+
+def _apply_states(record: DeviceRecord, content: bytes) -> None:
+    slot, index, count = _TABLE.unpack_from(content)
+    table = _store_of(record, slot).tables[index]
     offset = _TABLE.size
     for _ in range(count):
         identity_bytes, present, tail_bytes, cookie, metadata_bytes = _STATE.unpack_from(
@@ -268,10 +289,7 @@ def _apply_states(record: DeviceRecord, content: bytes) -> None:
 
 def _apply_cells(record: DeviceRecord, content: bytes) -> None:
     slot, index, count = _TABLE.unpack_from(content)
-    store = record.saved if slot == Slot.SAVED else record.committed
-    if store is None:
-        raise ValueError("the journal holds meters before a pipeline")
-    meter = store.meters[index]
+    meter = _store_of(record, slot).meters[index]
     offset = _TABLE.size
     for _ in range(count):
         key_bytes, present = _CELL.unpack_from(content, offset)

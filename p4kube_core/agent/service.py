@@ -33,6 +33,7 @@ _OPTIONS: Final[Mapping[str, Mapping[str, type]]] = {
     "ethdev": {"devargs": str},
     "tc": {"interface": str, "hook": str},  # target ebpf
     "patch": {"peer": str},
+    "cpu": {},  # to and from controllers, by P4Runtime's packet-in and packet-out
 }
 _DEFAULTS: Final[Mapping[str, Any]] = {"server": True}
 _GRPC_CODES: Final = {status.value[0]: status for status in grpc.StatusCode}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple, final
 
+from p4kube_core.agent.digests import Config
 from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.pipeline import Pipeline
 from p4kube_core.model import artifact
@@ -142,7 +143,7 @@ def cell_key(index: int) -> bytes:
 class Store:
     """A pipeline and what was written since it was set."""
 
-    __slots__ = ("meters", "pipeline", "tables")
+    __slots__ = ("digests", "meters", "pipeline", "tables")
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -154,12 +155,22 @@ class Store:
             meter.index: MeterStore(meter) for meter in pipeline.manifest.meters
         }
 
+        self.digests: dict[int, Config] = {}
+        """How digests are sent, by id; one that is not there is not sent."""
+
+    def put_digest(self, digest_id: int, config: Config | None) -> None:
+        if config is None:
+            self.digests.pop(digest_id, None)
+        else:
+            self.digests[digest_id] = config
+
     def copy(self) -> Store:
         """Make another that holds the same; this one must not change any more."""
         made = Store.__new__(Store)
         made.pipeline = self.pipeline
         made.tables = {index: table.copy() for index, table in self.tables.items()}
         made.meters = {index: meter.copy() for index, meter in self.meters.items()}
+        made.digests = dict(self.digests)
         return made
 
     def direct_meter(self, table: TableStore) -> MeterStore | None:

@@ -12,6 +12,7 @@ import grpc
 
 from p4kube_core import protos
 from p4kube_core.agent.elections import OK, Election, Notice
+from p4kube_core.agent.events import Events
 from p4kube_core.agent.node import Node
 from p4kube_core.agent.refusal import (
     FAILED_PRECONDITION,
@@ -28,6 +29,7 @@ _SENTENCES: Final = {
     protos.code.ALREADY_EXISTS: "another controller is primary",
     protos.code.NOT_FOUND: "no controller is primary",
 }
+MOST_QUEUED: Final = 10_000  # messages for a client that does not read; what comes then is lost
 FAREWELL_S: Final = 1.0  # for a client that does not read
 Seat = tuple[int, str]  # device, role
 
@@ -57,8 +59,10 @@ class _Stream:
 class Streams:
     """Every open StreamChannel of this agent."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, events: Events) -> None:
         self._node = node
+        self._events = events
+        events.tell = self.tell
         self._numbers = itertools.count(1)
         self._streams: dict[int, _Stream] = {}
         self._offices: dict[Seat, _Office] = {}
@@ -121,6 +125,17 @@ class Streams:
                 stream.ended.cancel()
         for seat in [seat for seat in self._offices if seat[0] == device_id]:
             del self._offices[seat]
+        self._events.forget(device_id)
+
+    def tell(self, device_id: int, message: Any) -> bool:
+        """Send a message to the primary of a device's default role; say whether there is one."""
+        office = self._offices.get((device_id, ""))
+        primary = office.election.primary if office is not None else None
+        stream = self._streams.get(primary) if primary is not None else None
+        if stream is None or stream.outbox.qsize() >= MOST_QUEUED:
+            return False
+        stream.outbox.put_nowait(message)
+        return True
 
     # --- one message
 
@@ -133,13 +148,21 @@ class Streams:
             case "arbitration":
                 await self._arbitrate(stream, request.arbitration)
             case "packet":
-                error = _stream_error("PacketOut is not supported by this agent")
-                error.error.packet_out.packet_out.CopyFrom(request.packet)
-                stream.outbox.put_nowait(error)
+                try:
+                    device_id = self._device_of_primary(stream)
+                    await self._events.packet_out(device_id, request.packet)
+                except Refusal as refusal:
+                    error = _stream_error(refusal.message, refusal.code)
+                    error.error.packet_out.packet_out.CopyFrom(request.packet)
+                    stream.outbox.put_nowait(error)
             case "digest_ack":
-                error = _stream_error("digests are not supported by this agent")
-                error.error.digest_list_ack.digest_list_ack.CopyFrom(request.digest_ack)
-                stream.outbox.put_nowait(error)
+                try:
+                    device_id = self._device_of_primary(stream)
+                    self._events.acknowledge(device_id, request.digest_ack)
+                except Refusal as refusal:
+                    error = _stream_error(refusal.message, refusal.code)
+                    error.error.digest_list_ack.digest_list_ack.CopyFrom(request.digest_ack)
+                    stream.outbox.put_nowait(error)
             case "other":
                 error = _stream_error("no other stream message is known to this agent")
                 error.error.other.other.CopyFrom(request.other)
@@ -149,6 +172,20 @@ class Streams:
                 error.error.canonical_code = INVALID_ARGUMENT
                 error.error.other.SetInParent()
                 stream.outbox.put_nowait(error)
+
+    def _device_of_primary(self, stream: _Stream) -> int:
+        """The device that the sender of a message is primary of.
+
+        Raises:
+            Refusal: FAILED_PRECONDITION, PERMISSION_DENIED or NOT_FOUND.
+        """
+        if stream.seat is None:
+            raise Refusal(FAILED_PRECONDITION, "want arbitration before any other message")
+        self._node.device(stream.seat[0])
+        office = self._offices.get(stream.seat)
+        if office is None or office.election.primary != stream.number:
+            raise Refusal(PERMISSION_DENIED, "only the primary may send this; you are not")
+        return stream.seat[0]
 
     async def _arbitrate(self, stream: _Stream, arbitration: Any) -> None:
         role = arbitration.role.name
@@ -229,9 +266,9 @@ def _notice_message(seat: Seat, notice: Notice) -> Any:
     return message
 
 
-def _stream_error(sentence: str) -> Any:
+def _stream_error(sentence: str, code: int = UNIMPLEMENTED) -> Any:
     message = protos.p4runtime.StreamMessageResponse()
-    message.error.canonical_code = UNIMPLEMENTED
+    message.error.canonical_code = code
     message.error.message = sentence
     return message
 

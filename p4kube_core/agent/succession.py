@@ -32,6 +32,14 @@ def carry_over(old: Store, pipeline: Pipeline) -> Store:
             raise _cannot(packer, "the new program does not have it")
         _carry_table(table, new.tables[successor.index])
         _carry_rates(old, table, new, new.tables[successor.index])
+    for digest_id, config in old.digests.items():
+        if digest_id not in pipeline.digests:
+            raise Refusal(
+                INVALID_ARGUMENT,
+                f"digest {old.pipeline.digests[digest_id].name} is configured, but the new program "
+                "does not have it",
+            )
+        new.digests[digest_id] = config
     for meter_id, meter in old.pipeline.meters.items():
         cells = old.meters[meter.index].cells
         after = pipeline.meters.get(meter_id)

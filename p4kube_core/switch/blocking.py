@@ -21,8 +21,11 @@ from p4kube_core.switch.values import (
     CounterData,
     CounterEntry,
     DigestEntry,
+    Digests,
     Entity,
+    Heard,
     MeterEntry,
+    Packet,
     PipelineAction,
     TableEntry,
     Update,
@@ -89,6 +92,18 @@ class BlockingSession:
         """An index of an indirect counter, or all of it."""
         found = self.read(CounterEntry(counter, index))
         return tuple(e for e in found if isinstance(e, CounterEntry))
+
+    def send_packet(self, packet: Packet) -> None:
+        """Send a packet into the device; that it could not be sent is heard later."""
+        _run(self._inner.send_packet(packet))
+
+    def acknowledge(self, digests: Digests) -> None:
+        """Tell the device that digests have arrived."""
+        _run(self._inner.acknowledge(digests))
+
+    def hear(self, timeout_s: float) -> Heard | None:
+        """The next packet, digests or refusal that came; None if none comes in time."""
+        return _run(self._inner.hear(timeout_s))
 
     def close(self) -> None:
         _run(self._inner.close())

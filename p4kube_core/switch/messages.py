@@ -13,15 +13,19 @@ from p4kube_core.switch.values import (
     CounterData,
     CounterEntry,
     DigestEntry,
+    Digests,
     DirectCounterEntry,
     DirectMeterEntry,
     Entity,
     Exact,
+    Heard,
     Lpm,
     Match,
     MeterEntry,
     OptionalMatch,
+    Packet,
     Range,
+    Refused,
     RegisterEntry,
     TableEntry,
     Ternary,
@@ -140,6 +144,70 @@ def entity_value(schema: Schema, message: Any) -> Entity:
                 raise InvalidEntry(f"want an entity that we have a value for, got {other}")
     except KeyError as e:
         raise InvalidEntry(f"the device names id {e.args[0]}, which its P4Info lacks") from e
+
+
+def packet_out_message(schema: Schema, packet: Packet) -> Any:
+    """Make a p4.v1.StreamMessageRequest with a packet for the device.
+
+    Raises:
+        UnknownName: of metadata.
+        InvalidEntry: a value does not fit.
+    """
+    message = protos.p4runtime.StreamMessageRequest()
+    message.packet.payload = packet.payload
+    if packet.metadata:
+        header = schema.headers.find("packet_out")
+        for name, value in packet.metadata.items():
+            known = header.metadata.find(name)
+            try:
+                data = codec.to_bytes(value, known.width)
+            except ValueError as e:
+                raise InvalidEntry(f"metadata {known.name}: {e}") from e
+            message.packet.metadata.add(metadata_id=known.id, value=data)
+    return message
+
+
+def ack_message(schema: Schema, digests: Digests) -> Any:
+    """Make a p4.v1.StreamMessageRequest that acknowledges digests."""
+    message = protos.p4runtime.StreamMessageRequest()
+    message.digest_ack.digest_id = schema.digests.find(digests.digest).id
+    message.digest_ack.list_id = digests.list_id
+    return message
+
+
+def heard_value(schema: Schema, message: Any) -> Heard:
+    """Read what a device said on the stream besides arbitration.
+
+    Raises:
+        InvalidEntry: naming what the schema lacks, or of a sort that we have no value for.
+    """
+    try:
+        match message.WhichOneof("update"):
+            case "packet":
+                return _packet_value(schema, message.packet)
+            case "digest":
+                held = message.digest
+                return Digests(
+                    schema.digests.by_id(held.digest_id).name,
+                    held.list_id,
+                    tuple(tuple(codec.numbers(data)) for data in held.data),
+                )
+            case "error":
+                return Refused(message.error.message)
+            case other:
+                raise InvalidEntry(f"want a packet, a digest or an error, got {other}")
+    except KeyError as e:
+        raise InvalidEntry(f"the device names id {e.args[0]}, which its P4Info lacks") from e
+
+
+def _packet_value(schema: Schema, packet: Any) -> Packet:
+    metadata = {}
+    if packet.metadata:
+        known = schema.headers.find("packet_in").metadata
+        metadata = {
+            known.by_id(m.metadata_id).name: int.from_bytes(m.value, "big") for m in packet.metadata
+        }
+    return Packet(packet.payload, metadata)
 
 
 def _fill_counter(message: Any, data: CounterData | None) -> None:

@@ -154,6 +154,16 @@ class DigestSchema:
 
 @final
 @dataclass(frozen=True, slots=True)
+class HeaderSchema:
+    """What stands in front of a packet to (`packet_out`) or from (`packet_in`) a device."""
+
+    id: int
+    name: str
+    metadata: Names[ParamSchema]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Schema:
     """Everything that the codec needs of a P4Info message."""
 
@@ -162,6 +172,7 @@ class Schema:
     meters: Names[MeterSchema]
     registers: Names[RegisterSchema]
     digests: Names[DigestSchema]
+    headers: Names[HeaderSchema]
 
 
 def from_p4info(info: Any) -> Schema:
@@ -187,6 +198,7 @@ def from_p4info(info: Any) -> Schema:
             [DigestSchema(d.preamble.id, d.preamble.name) for d in info.digests],
             _aliases(info.digests),
         ),
+        headers=Names("controller header", map(_header, info.controller_packet_metadata)),
     )
 
 
@@ -198,6 +210,12 @@ def _action(action: Any) -> ActionSchema:
     name = action.preamble.name
     params = [ParamSchema(p.id, p.name, p.bitwidth) for p in action.params]
     return ActionSchema(action.preamble.id, name, Names(f"parameter of {name}", params))
+
+
+def _header(header: Any) -> HeaderSchema:
+    held = header.preamble
+    metadata = [ParamSchema(m.id, m.name, m.bitwidth) for m in header.metadata]
+    return HeaderSchema(held.id, held.name, Names(f"metadata of {held.name}", metadata))
 
 
 def _register(register: Any) -> RegisterSchema:

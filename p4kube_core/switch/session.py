@@ -14,7 +14,15 @@ import grpc.aio
 from p4kube_core import errors, protos
 from p4kube_core.switch import arbitration, failures, messages, schema
 from p4kube_core.switch.arbitration import Election, Standing
-from p4kube_core.switch.values import Atomicity, Entity, PipelineAction, Update
+from p4kube_core.switch.values import (
+    Atomicity,
+    Digests,
+    Entity,
+    Heard,
+    Packet,
+    PipelineAction,
+    Update,
+)
 
 SERVICE: Final = "/p4.v1.P4Runtime"
 CHANNEL_OPTIONS: Final = (
@@ -33,6 +41,9 @@ CHANNEL_OPTIONS: Final = (
 )
 
 
+MOST_UNHEARD: Final = 10_000  # packets and digests that nobody asked for yet
+
+
 @final
 class Session:
     """Made by `open_session`; an async context manager. Not for several tasks at once."""
@@ -42,6 +53,7 @@ class Session:
         self._timeout_s = timeout_s
         self._election = election
         self._changed = asyncio.Condition()
+        self._heard: asyncio.Queue[Any] = asyncio.Queue(MOST_UNHEARD)
         self._stream: Any = None
         self._reader: asyncio.Task[None] | None = None
         self._lost: errors.P4KubeError | None = None
@@ -179,6 +191,33 @@ class Session:
         except grpc.aio.AioRpcError as e:
             raise failures.from_rpc(e, "Read") from e
 
+    async def send_packet(self, packet: Packet) -> None:
+        """Send a packet into the device; that it could not be sent is heard later.
+
+        Raises:
+            SwitchUnavailable: the stream ended.
+        """
+        await self._say(messages.packet_out_message(await self.schema(), packet))
+
+    async def acknowledge(self, digests: Digests) -> None:
+        """Tell the device that digests have arrived; raises as send_packet."""
+        await self._say(messages.ack_message(await self.schema(), digests))
+
+    async def hear(self, timeout_s: float) -> Heard | None:
+        """The next packet, digests or refusal that came; None if none comes in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                message = await self._heard.get()
+        except TimeoutError:
+            return None
+        return messages.heard_value(await self.schema(), message)
+
+    async def _say(self, message: Any) -> None:
+        try:
+            await self._stream.write(message)
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as e:
+            raise self._lost or errors.SwitchUnavailable("the device ended the stream") from e
+
     async def api_version(self) -> str:
         """The P4Runtime version that the device speaks."""
         answer = await self._unary("Capabilities", protos.p4runtime.CapabilitiesRequest())
@@ -245,10 +284,14 @@ class Session:
     async def _read_stream(self) -> None:
         try:
             async for response in self._stream:
-                if response.WhichOneof("update") == "arbitration":
-                    async with self._changed:
-                        self._election = arbitration.answered(self._election, response.arbitration)
-                        self._changed.notify_all()
+                if response.WhichOneof("update") != "arbitration":
+                    if self._heard.full():
+                        self._heard.get_nowait()  # the oldest news are the first to go
+                    self._heard.put_nowait(response)
+                    continue
+                async with self._changed:
+                    self._election = arbitration.answered(self._election, response.arbitration)
+                    self._changed.notify_all()
             self._lost = errors.SwitchUnavailable("the device ended the stream")
         except grpc.aio.AioRpcError as e:
             self._lost = failures.from_rpc(e, "StreamChannel")

@@ -144,6 +144,36 @@ Entity = (
 )
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet to or from a device, with its metadata by name."""
+
+    payload: bytes
+    metadata: Mapping[str, int] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Digests that a device sent together; of each its scalars, in P4Info's order."""
+
+    digest: str
+    list_id: int
+    data: tuple[tuple[int, ...], ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message on the stream that the device could not take; its own sentence."""
+
+    message: str
+
+
+Heard = Packet | Digests | Refused
+
+
 class Kind(StrEnum):
     INSERT = "INSERT"
     MODIFY = "MODIFY"

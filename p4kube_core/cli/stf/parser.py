@@ -105,6 +105,42 @@ def _expect(_place: str, number: int, rest: str) -> script.Command:
     return script.Expect(number, _port(port), pattern, exact)
 
 
+def _packet_out(_place: str, number: int, rest: str) -> script.Command:
+    metadata, digits = _metadata(rest)
+    data = _packet(_place, number, f"0 {digits}")
+    assert isinstance(data, script.Packet)
+    return script.PacketOut(number, metadata, data.data)
+
+
+def _expect_packet_in(_place: str, number: int, rest: str) -> script.Command:
+    exact = rest.endswith("$")
+    metadata, digits = _metadata(rest.removesuffix("$"))
+    pattern = _digits(digits)
+    return script.ExpectPacketIn(number, metadata, pattern or None, exact and bool(pattern))
+
+
+def _expect_digest(_place: str, number: int, rest: str) -> script.Command:
+    name, _, more = rest.partition(" ")
+    fields, left = _metadata(more)
+    if not name or left:
+        raise _Wrong(f"want a digest and its fields, each FIELD:VALUE, got {rest!r}")
+    return script.ExpectDigest(number, name.strip('"'), fields)
+
+
+def _cpu_port(_place: str, number: int, rest: str) -> script.Command:
+    return script.CpuPort(number, _port(rest))
+
+
+def _metadata(rest: str) -> tuple[tuple[tuple[str, int], ...], str]:
+    """FIELD:VALUE as often as there are some, and the rest of the line."""
+    found: list[tuple[str, int]] = []
+    words = rest.split()
+    while words and ":" in words[0]:
+        name, _, value = words.pop(0).partition(":")
+        found.append((name.strip('"'), match.number(value)))
+    return tuple(found), " ".join(words)
+
+
 def _no_packet(_place: str, number: int, rest: str) -> script.Command:
     return script.NoPacket(number, _port(rest) if rest else None)
 
@@ -328,6 +364,10 @@ _PARSERS: Final[dict[str, Callable[[str, int, str], script.Command]]] = {
     "wait": _wait,
     "check_counter": _check_counter,
     "check_register": _check_register,
+    "cpu_port": _cpu_port,
+    "packet_out": _packet_out,
+    "expect_packet_in": _expect_packet_in,
+    "expect_digest": _expect_digest,
     "register_read": _register_read,
     "register_write": _register_write,
     "register_reset": _register_reset,

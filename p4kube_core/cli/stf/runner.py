@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, assert_never, final
@@ -16,6 +17,8 @@ from p4kube_core.model.entry import NamedEntry
 from p4kube_core.reconciler import desire
 from p4kube_core.switch import blocking, schema, values
 
+PATIENCE_S: Final = 3.0  # for what a controller is to hear
+QUIET_S: Final = 0.2  # nothing heard for so long: nothing comes
 END: Final = 1 << 30  # the line of what holds for a script as a whole
 
 
@@ -31,6 +34,8 @@ class Program:
     schema: schema.Schema
     counted: dict[str, str]
     """The table of each direct counter, by their full names."""
+    digests: dict[str, tuple[str, ...]]
+    """The fields of each digest, by its full name."""
 
     @classmethod
     def of(cls, artifact: Artifact) -> Program:
@@ -43,6 +48,7 @@ class Program:
             artifact.p4info,
             schema.from_p4info(info),
             {c.preamble.name: tables[c.direct_table_id] for c in info.direct_counters},
+            {d.name: tuple(f.name for f in d.fields) for d in artifact.manifest.digests},
         )
 
 
@@ -63,6 +69,8 @@ def run(
         and one that stands for `nothing else came out`; by line.
     """
     ports = [client.Port(number, "ring") for number in wanted.ports]
+    if wanted.cpu_port is not None:
+        ports.append(client.Port(wanted.cpu_port, "cpu"))
     agent.put_device(device, program.name, ports, program.target)
     try:
         with Injector(dataplane) as injector, blocking.connect(agent.address, device) as session:
@@ -97,8 +105,15 @@ class _Run:
         self._came: list[check.Arrival] = []
         self._last_packet = 0  # its line
         self._verdicts: list[check.Verdict] = []
+        self._heard: list[values.Heard] = []  # and nobody has asked for it yet
 
     def all(self) -> list[check.Verdict]:
+        for name in self._script.digests:
+            wanted = values.DigestEntry(name, max_list_size=1)
+            try:
+                self._session.write([values.Update(values.Kind.INSERT, wanted)])
+            except (errors.UserError, errors.WriteRejected) as e:
+                self._verdicts.append(check.Verdict(END, str(e)))
         for command in self._script.commands:
             try:
                 self._one(command)
@@ -136,6 +151,17 @@ class _Run:
                 self._session.write([values.Update(values.Kind.MODIFY, entity)])
             case script.Read(entity=entity):
                 self._session.read(entity)
+            case script.CpuPort():
+                pass  # the device was made with it
+            case script.PacketOut(line, metadata, data):
+                self._session.send_packet(values.Packet(data, dict(metadata)))
+                self._last_packet = line
+                self._since = []
+                self._await_packets()
+            case script.ExpectPacketIn():
+                self._expect_packet_in(command)
+            case script.ExpectDigest():
+                self._expect_digest(command)
             case _:
                 assert_never(command)
 
@@ -195,8 +221,71 @@ class _Run:
         )
         self._verdicts.append(check.Verdict(line, wrong or None))
 
+    def _await_packets(self) -> None:
+        """Collect until something came of a packet that a controller sent, or surely nothing."""
+        before = len(self._came)
+        deadline = time.monotonic() + QUIET_S
+        while len(self._came) == before and time.monotonic() < deadline:
+            self._collect()
+            time.sleep(0.01)
+
+    # --- What a controller hears.
+
+    def _hear(self, fits: Callable[[values.Heard], bool]) -> values.Heard | None:
+        """The first that fits, in the order in which they came; None if none comes."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            for position, heard in enumerate(self._heard):
+                if fits(heard):
+                    return self._heard.pop(position)
+            fresh = self._session.hear(max(deadline - time.monotonic(), 0))
+            if fresh is None:
+                return None
+            self._heard.append(fresh)
+
+    def _expect_packet_in(self, wanted: script.ExpectPacketIn) -> None:
+        found = self._hear(lambda heard: isinstance(heard, values.Packet))
+        if not isinstance(found, values.Packet):
+            self._verdicts.append(check.Verdict(wanted.line, "expected a packet-in; none came"))
+            return
+        wrong = None
+        if any(found.metadata.get(name) != value for name, value in wanted.metadata):
+            came = ", ".join(f"{k}:{v:#x}" for k, v in found.metadata.items()) or "none"
+            wrong = f"expected other metadata; came: {came}"
+        as_packet = script.Expect(wanted.line, 0, wanted.pattern, wanted.exact)
+        if not check.fits(as_packet, found.payload):
+            wrong = check.differing(as_packet, found.payload)
+        self._verdicts.append(check.Verdict(wanted.line, wrong))
+
+    def _expect_digest(self, wanted: script.ExpectDigest) -> None:
+        name = self._program.schema.digests.find(wanted.name).name
+        fields = self._program.digests[name]
+        unknown = [field for field, _ in wanted.fields if field not in fields]
+        if unknown:
+            raise errors.ScriptError(
+                f"no field {unknown[0]!r} of digest {name}; there are: {', '.join(fields)}"
+            )
+        found = self._hear(lambda heard: isinstance(heard, values.Digests) and heard.digest == name)
+        wrong: str | None = f"expected a digest {name}; none came"
+        if isinstance(found, values.Digests):
+            held = dict(zip(fields, found.data[0], strict=True))
+            came = " ".join(f"{k}:{v:#x}" for k, v in held.items())
+            differs = any(held[name] != value for name, value in wanted.fields)
+            wrong = f"expected another digest; came: {came}" if differs else None
+        self._verdicts.append(check.Verdict(wanted.line, wrong))
+
+    def _unheard(self) -> None:
+        """Nothing that a controller heard was not asked for, if the script is about controllers."""
+        if self._script.digests or self._script.cpu_port is not None:
+            while (heard := self._session.hear(QUIET_S)) is not None:
+                self._heard.append(heard)
+        for heard in self._heard:
+            wrong = f"expected nothing further for a controller; came: {heard}"
+            self._verdicts.append(check.Verdict(self._last_packet, wrong))
+
     def _compare(self) -> None:
         self._collect()
+        self._unheard()
         surplus: list[check.Arrival] = []
         for port in self._script.ports:
             verdicts, more = check.arrivals(

@@ -121,6 +121,46 @@ class CheckRegister:
     number: int
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class CpuPort:
+    """Ours: the P4 port that leads to controllers."""
+
+    line: int
+    port: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PacketOut:
+    """Ours: a controller sends a packet."""
+
+    line: int
+    metadata: tuple[tuple[str, int], ...]
+    data: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ExpectPacketIn:
+    """Ours: the next packet that a controller gets; metadata that are not named may be any."""
+
+    line: int
+    metadata: tuple[tuple[str, int], ...]
+    pattern: str | None
+    exact: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ExpectDigest:
+    """Ours: the next digest of this name; fields that are not named may be any."""
+
+    line: int
+    name: str
+    fields: tuple[tuple[str, int], ...]
+
+
 Command = (
     Add
     | SetDefault
@@ -133,6 +173,10 @@ Command = (
     | CheckRegister
     | Write
     | Read
+    | CpuPort
+    | PacketOut
+    | ExpectPacketIn
+    | ExpectDigest
 )
 
 
@@ -150,4 +194,15 @@ class Script:
             for command in self.commands
             if isinstance(command, Packet | Expect | NoPacket) and command.port is not None
         }
-        return tuple(sorted(used))
+        return tuple(sorted(used - {self.cpu_port}))
+
+    @property
+    def cpu_port(self) -> int | None:
+        """The port that leads to controllers, if a line names it."""
+        return next((c.port for c in self.commands if isinstance(c, CpuPort)), None)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Every digest that a line names."""
+        names = [c.name for c in self.commands if isinstance(c, ExpectDigest)]
+        return tuple(dict.fromkeys(names))
