@@ -75,7 +75,9 @@ def run(
     try:
         with Injector(dataplane) as injector, blocking.connect(agent.address, device) as session:
             session.set_pipeline(program.config, program.info)
-            one = _Run(program, wanted, session, injector, injector.port_names(device))
+            names = injector.port_names(device)
+            names = {port: name for port, name in names.items() if port != wanted.cpu_port}
+            one = _Run(program, wanted, session, injector, names)
             return one.all()
     finally:
         agent.remove_device(device)
@@ -254,7 +256,8 @@ class _Run:
             wrong = f"expected other metadata; came: {came}"
         as_packet = script.Expect(wanted.line, 0, wanted.pattern, wanted.exact)
         if not check.fits(as_packet, found.payload):
-            wrong = check.differing(as_packet, found.payload)
+            said = check.differing(as_packet, found.payload)
+            wrong = said.replace("on port 0", "for a controller", 1)
         self._verdicts.append(check.Verdict(wanted.line, wrong))
 
     def _expect_digest(self, wanted: script.ExpectDigest) -> None:

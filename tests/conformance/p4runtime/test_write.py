@@ -259,7 +259,7 @@ REFUSED = {
         code.UNIMPLEMENTED,
         (
             "ActionProfileMember is not supported; TableEntry, CounterEntry, DirectCounterEntry, "
-            "MeterEntry, DirectMeterEntry and RegisterEntry are"
+            "MeterEntry, DirectMeterEntry, RegisterEntry and DigestEntry are"
         ),
     ),
     "unknown table": (
