@@ -151,7 +151,7 @@ def test_no_agent(tmp_path: Path) -> None:
 BAD_PORTS: list[tuple[dict[str, Any], str]] = [
     (
         {"port": 1, "kind": "carrier-pigeon"},
-        "port 1: no kind 'carrier-pigeon'; kinds: packet, tap, vhost, ring, ethdev, tc, patch",
+        "port 1: no kind 'carrier-pigeon'; kinds: packet, tap, vhost, ring, ethdev, tc, patch, cpu",
     ),
     ({"port": 1, "kind": "packet"}, "port 1: want str interface, found none"),
     ({"port": 1, "kind": "packet", "interface": 5}, "port 1: want str interface, found 5"),
