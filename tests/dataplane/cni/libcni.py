@@ -147,17 +147,17 @@ class Network:
         return self.cache / f"{self.name}-{wanted.container}-{wanted.interface}"
 
 
-def bridged(version: str, place: Path, name: str = "pods") -> Object:
+def bridged(version: str, place: Path, name: str = "pods", main: str = "bridge") -> Object:
     """A list as clusters have it, a bridge and addresses of the node's own, between ours."""
+    own = {"bridge": "cni0", "isGateway": True} if main == "bridge" else {}
     return {
         "cniVersion": version,
         "name": name,
         "plugins": [
             {"type": "p4kube-cni"},
             {
-                "type": "bridge",
-                "bridge": "cni0",
-                "isGateway": True,
+                "type": main,
+                **own,
                 "ipam": {
                     "type": "host-local",
                     "dataDir": str(place / "addresses"),

@@ -38,9 +38,9 @@ class Site:
     program: Path
     place: Path
 
-    def network(self, version: str, name: str = "pods") -> Network:
+    def network(self, version: str, main: str = "bridge") -> Network:
         return Network(
-            libcni.bridged(version, self.place, name),
+            libcni.bridged(version, self.place, main=main),
             (libcni.DEBIAN, self.program.parent),
             self.place / "cache",
             {"P4KUBE_CNI_SOCKET": str(self.place / "cni.sock")},
@@ -97,6 +97,17 @@ def test_a_pod_comes_and_goes(site: Site, version: str) -> None:
     for _ in range(2):
         site.run(lambda: network.delete(wanted))
         assert (site.endpoints.held, site.links(), site.addresses()) == ({}, set(), [])
+
+
+def test_a_pod_on_a_pair_of_its_own_without_a_bridge(site: Site) -> None:
+    network, wanted = site.network("1.0.0", "ptp"), site.attachment()
+    site.run(lambda: network.add(wanted))
+    (endpoint,) = site.endpoints.held.values()
+    assert site.links() == {endpoint.host_interface}
+    site.node.run("ping", "-c", "1", "-W", "5", "10.97.0.2")
+    site.run(lambda: network.check(wanted))
+    site.run(lambda: network.delete(wanted))
+    assert (site.endpoints.held, site.links(), site.addresses()) == ({}, set(), [])
 
 
 def test_the_result_is_what_it_is_without_us(site: Site) -> None:
