@@ -37,12 +37,15 @@ HIDDEN: Final = "      - {name: hidden, action: allow, protocol: udp, destinatio
 BACK: Final = "      - {name: back, action: allow, protocol: udp, sourcePort: 6000}\n"
 
 
-@dataclass
+@dataclass(repr=False)
 class Trace:
     """What was sent, and of what arrived: number, time of sending, time of arrival."""
 
     sent: int = 0
     seen: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"a trace with {self.silent} silent spans, {self.lost} of {self.sent} lost"
 
     @property
     def lost(self) -> int:
@@ -164,14 +167,14 @@ def test_no_interruption_is_seen_when_it_is_killed_and_back(
                 assert play(playing, HIDING, HIDDEN, BACK, ECHO, PING, IPERF) == "e2e: unchanged\n"
                 new = [playing.pid(name) for name in KILLED[killed]]
                 assert not set(old) & set(new)
-        assert (plain.lost, trace.lost) == (0, 0)
         assert entries(playing) == before
-        record_property(
-            "longest_ms", (attempt, plain.longest_ns / 1e6, trace.longest_ns / 1e6, trace.silent)
-        )
+        record_property("ms", (attempt, plain.longest_ns / 1e6, trace.longest_ns / 1e6))
+        if plain.lost:  # what loses packets is something else
+            continue
+        assert trace.lost == 0
         if trace.silent <= plain.silent:  # else something else may have kept the machine busy
             return
-    pytest.fail(f"{trace.silent} spans of 10 ms were silent, {plain.silent} without a kill")
+    pytest.fail(f"{trace} was not like {plain} without a kill, {ATTEMPTS} times")
 
 
 @pytest.mark.parametrize("killed", KILLED)
