@@ -4,7 +4,6 @@
 
 #include "device.h"
 #include "field.h"
-#include "keep_counts.h"
 #include "message.h"
 #include "port.h"
 
@@ -41,18 +40,13 @@ static bool is_wired(const struct device *device)
 /* Another device, made and filled before, takes the place: no packet meets it half done. */
 static int replace_by_staged(const struct request *request, struct device *old, struct failure *why)
 {
-	const json_t *counts = json_object_get(request->json, "counts");
 	struct device *staged = wanted_device(request, "from", why);
 
 	if (!staged)
 		return -1;
 	if (staged == old || is_wired(staged))
 		return fail(why, FAIL_INVALID, "from: want another device, without ports");
-	if (keep_counts_check(counts, old, staged, why) != 0 ||
-	    device_exchange(old, staged, why) != 0)
-		return -1;
-	keep_counts(counts, old, staged);
-	return device_remove(old, why);
+	return device_exchange(old, staged, why) == 0 ? device_remove(old, why) : -1;
 }
 
 int op_device_replace(const struct request *request, struct answer *answer, struct failure *why)

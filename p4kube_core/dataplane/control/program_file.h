@@ -10,8 +10,8 @@ struct device;
 
 struct program_file {
 	const char *path;
-	struct device *like; /* target ebpf: whose place it is to take; NULL: nobody's. Otherwise not looked at */
-	const uint8_t *manifest; /* target ebpf: the artifact's manifest.json; otherwise not looked at */
+	struct device *like; /* whose place it is to take; NULL: nobody's */
+	const uint8_t *manifest; /* the artifact's manifest.json; target dpdk can do without */
 	size_t manifest_length;
 };
 

@@ -199,26 +199,3 @@ def test_a_killed_process_is_found_again(device: process.Process) -> None:
     assert read(device, EXACT, 10)[records[3]] == (0, 0)
     assert write(device, TERNARY, *rules, mode="delete") == []
     assert where(device, frame(A, A, 0x8803)) == 3
-
-
-def test_a_filled_device_takes_the_place_of_another_with_its_counts(
-    device: process.Process, switch: artifact.Artifact
-) -> None:
-    assert write(device, EXACT, exact(A, 2)) == []
-    assert where(device, frame(A)) == 2
-    device.put("device_add", 5, switch)
-    device.call(
-        "entries_write",
-        exact(A, 3) + exact(B, 1),
-        device=5,
-        table=EXACT,
-        mode="insert",
-        count=2,
-    )
-    counts = {"tables": [[EXACT, EXACT]], "counters": [[3, 3]]}
-    device.call("device_replace", id=1, **{"from": 5}, counts=counts)
-    assert list(device.devices()) == [1]
-    assert where(device, frame(A)) == 3
-    assert {record[:6]: n for record, (n, _) in read(device, EXACT, 10).items()} == {A: 2, B: 0}
-    _, blob = device.call("counter_read", device=1, counter=3, first=1, count=1)
-    assert struct.unpack_from("!Q", blob) == (2,)

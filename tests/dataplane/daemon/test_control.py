@@ -65,7 +65,7 @@ FIELDS = [
     "meter",
     "register",
     "from",
-    "counts",
+    "like",
     "first",
 ]
 CODES = ["not_found", "exists", "invalid", "full", "busy", "unsupported", "io"]

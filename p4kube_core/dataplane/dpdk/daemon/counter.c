@@ -3,29 +3,40 @@
 
 #include <stdlib.h>
 
+#include "cells.h"
 #include "settings.h"
 
 int counter_make(struct counter *counter, uint32_t size)
 {
 	counter->size = size;
-	counter->base = calloc(size ? size : 1, sizeof(*counter->base));
+	counter->base = cells_make(size, sizeof(*counter->base));
 	counter->cells = calloc(settings.workers, sizeof(*counter->cells));
 	if (!counter->base || !counter->cells)
 		return -1;
 	for (unsigned int w = 0; w < settings.workers; w++) {
-		counter->cells[w] = calloc(size ? size : 1, sizeof(**counter->cells));
+		counter->cells[w] = cells_make(size, sizeof(**counter->cells));
 		if (!counter->cells[w])
 			return -1;
 	}
 	return 0;
 }
 
+int counter_share(struct counter *counter, const struct counter *with)
+{
+	counter->size = with->size;
+	counter->base = cells_share(with->base);
+	counter->cells = calloc(settings.workers, sizeof(*counter->cells));
+	for (unsigned int w = 0; counter->cells && w < settings.workers; w++)
+		counter->cells[w] = cells_share(with->cells[w]);
+	return counter->cells ? 0 : -1;
+}
+
 void counter_free(struct counter *counter)
 {
 	for (unsigned int w = 0; counter->cells && w < settings.workers; w++)
-		free(counter->cells[w]);
+		cells_free(counter->cells[w]);
 	free(counter->cells);
-	free(counter->base);
+	cells_free(counter->base);
 }
 
 static struct p4k_cell sum(const struct counter *counter, uint32_t index)

@@ -16,8 +16,10 @@ struct counter {
 	struct p4k_cell *base;	 /* control only: value = sum of cells - base */
 };
 
-/* -1 without memory. */
+/* -1 without memory; then, too, it is to be freed. */
 int counter_make(struct counter *counter, uint32_t size);
+/* The cells of another, for one more user. */
+int counter_share(struct counter *counter, const struct counter *with);
 void counter_free(struct counter *counter);
 
 struct p4k_cell counter_read(const struct counter *counter, uint32_t index);

@@ -27,7 +27,7 @@ int device_add(uint64_t id, const struct program_file *file, const char *name, s
 
 	if (device_find(id))
 		return fail(why, FAIL_EXISTS, "there is a device %" PRIu64 " already", id);
-	device = device_make(id, file->path, name, why);
+	device = device_make(id, file, name, file->like, why);
 	if (!device)
 		return -1;
 	LIST_INSERT_HEAD(&devices, device, next);
@@ -45,7 +45,7 @@ static void rewire(const struct device *from, struct device *to)
 
 int device_replace(struct device *old, const struct program_file *file, struct failure *why)
 {
-	struct device *new = device_make(old->id, file->path, old->name, why);
+	struct device *new = device_make(old->id, file, old->name, old, why);
 
 	if (!new)
 		return -1;

@@ -11,6 +11,7 @@
 #include "../runtime/p4k_table.h"
 #include "counter.h"
 #include "failure.h"
+#include "held_table.h"
 #include "object.h"
 #include "program_file.h"
 
@@ -38,7 +39,8 @@ struct device {
 	struct counter *counters;  /* control only */
 	void **registers;	   /* by register: its cells; control and workers: rw */
 	struct p4k_meter_cell **meters; /* by meter: its cells; control and workers: rw */
-	struct by_slot *by_slot;   /* by table; control only */
+	struct held_table **held;  /* by table: what `tables` are; control only */
+	json_t *manifest;	   /* or NULL; control only */
 	struct counter **direct;   /* by table: its direct counter or NULL; control only */
 	LIST_ENTRY(device) next;   /* control only */
 };
@@ -49,14 +51,15 @@ extern struct device_list devices; /* control only */
 struct device *device_find(uint64_t id);
 int device_add(uint64_t id, const struct program_file *file, const char *name,
 	       struct failure *why);
-/* Another program in its place: ports stay, tables start empty. If it fails the old one goes on. */
+/* Another program in its place: ports stay, and the state that both have. If it fails the old one goes on. */
 int device_replace(struct device *old, const struct program_file *file, struct failure *why);
 /* The staged device, which has no ports, gets the other's id, name and ports in one step, and that one its. */
 int device_exchange(struct device *old, struct device *staged, struct failure *why);
 int device_remove(struct device *device, struct failure *why);
 
-/* One that no worker knows, or NULL. */
-struct device *device_make(uint64_t id, const char *path, const char *name, struct failure *why);
+/* One that no worker knows, with what it may have in common with `like` (or NULL). NULL with `why`. */
+struct device *device_make(uint64_t id, const struct program_file *file, const char *name,
+			   const struct device *like, struct failure *why);
 void device_name(struct device *device, uint64_t id, const char *name);
 /* No worker has it any more. */
 void device_free(struct device *device);

@@ -8,47 +8,19 @@
 
 #include "../runtime/p4k_meter.h"
 #include "cell_request.h"
+#include "cells.h"
 #include "device.h"
+#include "device_like.h"
 #include "event_ring.h"
-#include "rcu.h"
 #include "settings.h"
-
-/* What goes with an entry's slot, of one table. */
-struct by_slot {
-	struct counter *counter;      /* or NULL */
-	struct p4k_meter_cell *meter; /* or NULL */
-};
-
-static void retire(void *owner, void (*release)(void *), void *memory)
-{
-	(void)owner;
-	rcu_retire(release, memory);
-}
-
-static void flush(void *owner)
-{
-	(void)owner;
-	rcu_flush();
-}
-
-static void slot_released(void *owner, uint32_t slot)
-{
-	static const struct p4k_meter_config none;
-	const struct by_slot *by_slot = owner;
-
-	if (by_slot->counter)
-		counter_write(by_slot->counter, slot, (struct p4k_cell){0});
-	if (by_slot->meter)
-		p4k_meter_write(&by_slot->meter[slot], &none);
-}
 
 /* Fine with one that is not complete. */
 void device_free(struct device *device)
 {
 	const struct p4k_program *program = device->program;
 
-	for (unsigned int i = 0; device->tables && i < program->n_tables; i++)
-		p4k_table_destroy(device->tables[i]);
+	for (unsigned int i = 0; device->held && i < program->n_tables; i++)
+		held_table_free(device->held[i]);
 	for (unsigned int i = 0; device->counters && i < program->n_counters; i++)
 		counter_free(&device->counters[i]);
 	for (unsigned int w = 0; device->runs && w < settings.workers; w++) {
@@ -56,21 +28,24 @@ void device_free(struct device *device)
 		free(device->runs[w].context.drops);
 	}
 	for (unsigned int i = 0; device->registers && i < program->n_registers; i++)
-		free(device->registers[i]);
+		cells_free(device->registers[i]);
 	for (unsigned int i = 0; device->meters && i < program->n_meters; i++)
-		free(device->meters[i]);
+		cells_free(device->meters[i]);
 	free(device->registers);
 	free(device->meters);
-	free(device->by_slot);
+	free(device->held);
 	free(device->runs);
 	free(device->tables);
 	free(device->counters);
 	free(device->direct);
 	object_unload(&device->object);
+	json_decref(device->manifest);
 	free(device);
 }
 
-static int make_counters(struct device *device)
+/* Each of the below: what `like` has as well (or nothing of it, if that is NULL) is had in common, the rest made. */
+
+static int make_counters(struct device *device, const struct device *like)
 {
 	const struct p4k_program *program = device->program;
 
@@ -80,19 +55,19 @@ static int make_counters(struct device *device)
 		return -1;
 	for (unsigned int i = 0; i < program->n_counters; i++) {
 		const struct p4k_counter_spec *spec = &program->counters[i];
+		struct counter *counter = &device->counters[i];
+		int same = like_counter(device, like, i);
 
-		if (counter_make(&device->counters[i],
-				 cells_of(program, spec->table, spec->size)) != 0)
+		if ((same >= 0 ? counter_share(counter, &like->counters[same]) :
+				 counter_make(counter, cells_of(program, spec->table, spec->size))) != 0)
 			return -1;
-		if (spec->table >= 0) {
-			device->direct[spec->table] = &device->counters[i];
-			device->by_slot[spec->table].counter = &device->counters[i];
-		}
+		if (spec->table >= 0)
+			device->direct[spec->table] = counter;
 	}
 	return 0;
 }
 
-static int make_meters(struct device *device)
+static int make_meters(struct device *device, const struct device *like)
 {
 	const struct p4k_program *program = device->program;
 
@@ -101,18 +76,19 @@ static int make_meters(struct device *device)
 		return -1;
 	for (unsigned int i = 0; i < program->n_meters; i++) {
 		const struct p4k_meter_spec *spec = &program->meters[i];
+		int same = like_meter(device, like, i);
 
-		device->meters[i] = calloc(cells_of(program, spec->table, spec->size) + 1u,
-					   sizeof(**device->meters));
+		device->meters[i] = same >= 0 ?
+					    cells_share(like->meters[same]) :
+					    cells_make(cells_of(program, spec->table, spec->size),
+						       sizeof(**device->meters));
 		if (!device->meters[i])
 			return -1;
-		if (spec->table >= 0)
-			device->by_slot[spec->table].meter = device->meters[i];
 	}
 	return 0;
 }
 
-static int make_registers(struct device *device)
+static int make_registers(struct device *device, const struct device *like)
 {
 	const struct p4k_program *program = device->program;
 
@@ -121,34 +97,47 @@ static int make_registers(struct device *device)
 		return -1;
 	for (unsigned int i = 0; i < program->n_registers; i++) {
 		const struct p4k_register_spec *spec = &program->registers[i];
+		int same = like_register(device, like, i);
 
-		device->registers[i] = calloc(spec->size + 1u, p4k_register_bytes(spec));
+		device->registers[i] = same >= 0 ? cells_share(like->registers[same]) :
+						   cells_make(spec->size, p4k_register_bytes(spec));
 		if (!device->registers[i])
 			return -1;
 	}
 	return 0;
 }
 
-static int make_tables(struct device *device, struct failure *why)
+static struct p4k_meter_cell *direct_meter(const struct device *device, unsigned int table)
+{
+	for (unsigned int i = 0; i < device->program->n_meters; i++)
+		if (device->program->meters[i].table == (int32_t)table)
+			return device->meters[i];
+	return NULL;
+}
+
+static int make_tables(struct device *device, const struct device *like, struct failure *why)
 {
 	const struct p4k_program *program = device->program;
 
-	device->tables = calloc(program->n_tables + 1u, sizeof(struct p4k_table *));
-	if (!device->tables)
+	device->held = calloc(program->n_tables + 1u, sizeof(*device->held));
+	device->tables = calloc(program->n_tables + 1u, sizeof(*device->tables));
+	if (!device->held || !device->tables)
 		return fail(why, FAIL_FULL, "no memory for the tables of '%s'", device->name);
 	for (unsigned int i = 0; i < program->n_tables; i++) {
-		struct p4k_reclaimer reclaimer = {
-			.retire = retire,
-			.flush = flush,
-			.slot_released = slot_released,
-			.owner = &device->by_slot[i],
-		};
-		int ret = p4k_table_create(&program->tables[i], &reclaimer, &device->tables[i]);
+		int same = like_table(device, like, i), ret;
 
-		if (ret != 0)
-			return fail(why, ret == -ENOMEM ? FAIL_FULL : FAIL_INVALID,
-				    "table '%s' with its const entries: %s",
-				    program->tables[i].name, strerror(-ret));
+		if (same >= 0) {
+			device->held[i] = like->held[same];
+			device->held[i]->users++;
+		} else {
+			ret = held_table_make(&program->tables[i], device->direct[i],
+					      direct_meter(device, i), &device->held[i]);
+			if (ret != 0)
+				return fail(why, ret == -ENOMEM ? FAIL_FULL : FAIL_INVALID,
+					    "table '%s' with its const entries: %s",
+					    program->tables[i].name, strerror(-ret));
+		}
+		device->tables[i] = device->held[i]->table;
 	}
 	return 0;
 }
@@ -191,13 +180,13 @@ void device_name(struct device *device, uint64_t id, const char *name)
 		"p4kube-dataplane: crashed in the program of device %" PRIu64 " (%s)\n", id, name);
 }
 
-struct device *device_make(uint64_t id, const char *path, const char *name,
-				  struct failure *why)
+struct device *device_make(uint64_t id, const struct program_file *file, const char *name,
+			   const struct device *like, struct failure *why)
 {
 	struct device *device = calloc(1, sizeof(*device));
 	static uint32_t number;
 
-	if (!device || object_load(&device->object, path, why) != 0) {
+	if (!device || object_load(&device->object, file->path, why) != 0) {
 		if (!device)
 			fail(why, FAIL_FULL, "no memory for device %" PRIu64, id);
 		free(device);
@@ -206,11 +195,14 @@ struct device *device_make(uint64_t id, const char *path, const char *name,
 	device->number = ++number;
 	device->program = device->object.program;
 	device_name(device, id, name);
-	device->by_slot = calloc(device->program->n_tables + 1u, sizeof(*device->by_slot));
-	if (!device->by_slot || make_counters(device) != 0 || make_meters(device) != 0 ||
-	    make_registers(device) != 0) {
+	if (like_read_manifest(device, file, why) != 0) {
+		device_free(device);
+		return NULL;
+	}
+	if (make_counters(device, like) != 0 || make_meters(device, like) != 0 ||
+	    make_registers(device, like) != 0) {
 		fail(why, FAIL_FULL, "no memory for the counters, meters and registers of '%s'", name);
-	} else if (make_tables(device, why) == 0) {
+	} else if (make_tables(device, like, why) == 0) {
 		if (make_runs(device) == 0)
 			return device;
 		fail(why, FAIL_FULL, "no memory for device '%s'", name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What makes two programs' tables and cells the same, as text: equal where they are. */
-#ifndef P4K_BPF_DAEMON_SIGNATURE_H
-#define P4K_BPF_DAEMON_SIGNATURE_H
+#ifndef P4K_CONTROL_SIGNATURE_H
+#define P4K_CONTROL_SIGNATURE_H
 
 #include <jansson.h>
 
