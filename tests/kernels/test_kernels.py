@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any, Final
 import pytest
 
 from p4kube_core.agent import settings
-from p4kube_core.cli import main
+from p4kube_core.cli import compilation, main
+from p4kube_core.model import artifact
 from tests.conftest import ROOT
+from tests.e2e.playing import eventually
 from tests.kernels import guest_bpf, recorder
 
 pytestmark = [
@@ -21,6 +24,7 @@ pytestmark = [
     pytest.mark.xdist_group("kernels"),
 ]
 FUNCTIONS: Final = sorted(path.name for path in (ROOT / "p4nf").iterdir() if path.is_dir())
+PATIENCE_S: Final = 60.0
 _VOLATILE: Final = ("pid",)
 
 
@@ -34,7 +38,8 @@ def record(function: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> P
         f'{guest_bpf.DAEMON} {written} "$@"\n'
     )
     program.chmod(0o755)
-    monkeypatch.setattr(settings, "DEFAULT_EBPF", program)
+    recorded = functools.partial(settings.Settings, ebpf=(str(program),))
+    monkeypatch.setattr(settings, "Settings", recorded)
     folder = ROOT / "p4nf" / function
     scripts = [str(path) for path in sorted(folder.glob("*.stf"))]
     words = ["test", str(folder / f"{function}.p4"), *scripts, "--target", "ebpf", "--jobs", "1"]
@@ -77,3 +82,72 @@ def test_an_older_kernel_takes_every_function_and_forwards_each_packet_alike(
     with guest_bpf.running(kernel, tmp_path, files) as guest:
         for name, written in recordings.items():
             assert replay(written, guest) > 0, name
+
+
+WIRE: Final = """\
+/bin/busybox unshare -n /bin/busybox sleep 100000 &
+pod=$!
+/bin/busybox sleep 1
+/bin/busybox ip link add host0 type veth
+/bin/busybox ip link set veth0 netns $pod
+/bin/busybox ip address add 10.0.0.1/24 dev host0
+/bin/busybox ip link set host0 up
+in_pod="/bin/busybox nsenter -n -t $pod"
+$in_pod /bin/busybox ip address add 10.0.0.2/24 dev veth0
+$in_pod /bin/busybox ip link set veth0 up
+while :; do
+    if $in_pod /bin/busybox ping -c 1 -W 1 10.0.0.1 >/dev/null 2>&1
+    then echo ping passes >/dev/console; else echo ping fails >/dev/console; fi
+    /bin/busybox sleep 0.2
+done &
+"""
+
+
+def ask(guest: Any, op: str, blob: bytes = b"", **fields: Any) -> dict[str, Any]:
+    guest.sendall(recorder.frame_of({"op": op, **fields}, blob))
+    answer = recorder.text_of(recorder.read_frame(guest))
+    assert "error" not in answer, answer
+    return answer
+
+
+def test_on_an_older_kernel_a_function_stands_on_a_pods_wire(kernel: Path, tmp_path: Path) -> None:
+    made = {
+        name: compilation.artifact_of(ROOT / f"p4nf/{name}/{name}.p4", "ebpf")
+        for name in ("firewall", "portfwd")
+    }
+    files = {f"{name}.o": one.object for name, one in made.items()}
+    console = tmp_path / "console"
+
+    def says(what: str) -> bool:
+        """The next pings all end so, once those under way have ended."""
+
+        def last() -> list[str]:
+            lines = console.read_text(errors="replace").splitlines()
+            return [line for line in lines if line.startswith("ping ")]
+
+        before = len(last())
+        return eventually(lambda: last()[before:][-2:] == [f"ping {what}"] * 2, PATIENCE_S)
+
+    with guest_bpf.running(kernel, tmp_path, files, WIRE) as guest:
+        assert says("passes")
+        for number, (name, one) in enumerate(made.items(), start=1):
+            manifest = artifact.manifest_json(one.manifest)
+            ask(guest, "device_add", manifest, id=number, name=name, object=f"/{name}.o")
+        for port, hook in ((1, "egress"), (2, "ingress")):
+            ask(guest, "port_add", name=hook, kind="tc", interface="host0", hook=hook)
+            ask(guest, "wire", device=1, port=port, name=hook)
+        assert says("fails")  # nothing is allowed
+        # A function that lets through what it does not forward takes the place of the firewall.
+        for port, hook in ((1, "egress"), (2, "ingress")):
+            ask(guest, "wire", device=2, port=port, name=hook)
+        assert says("passes")
+        # Behind it in a chain the firewall decides again.
+        ask(guest, "port_add", name="a", kind="patch", peer="b")
+        ask(guest, "port_add", name="b", kind="patch", peer="a")
+        ask(guest, "wire", device=1, port=2, name="ingress")
+        ask(guest, "wire", device=1, port=1, name="b")
+        ask(guest, "wire", device=2, port=2, name="a")
+        assert says("fails")
+        for hook in ("egress", "ingress"):
+            ask(guest, "port_remove", name=hook)
+        assert says("passes")
