@@ -19,6 +19,9 @@ from p4kube_core.model import artifact
 
 log = logging.getLogger(__name__)
 
+ASIDE_ID: Final = 1 << 62
+"""And a device's own: where it has a program beside the one that runs."""
+
 _CELLS_A_REQUEST: Final = 1 << 16
 
 
@@ -275,24 +278,38 @@ async def _converge_cells(control: Control, device_id: int, meter: MeterStore) -
 async def load_program(
     control: Control, record: DeviceRecord, store: Store, new: bool, objects: Path
 ) -> None:
-    """Load a program as a new device or in place of the one that runs; tables start anew.
+    """Load a program as a new device or in place of the one that runs.
+
+    In place of one it is filled before it has the ports: no packet meets tables that are not as
+    the store says. State that both programs have stays.
 
     Raises:
         DataplaneRefused: it cannot be loaded; what ran before goes on.
     """
+    if new:
+        await _add_program(control, record.device_id, record.name, store, objects)
+        return
+    device_id, aside = record.device_id, ASIDE_ID + record.device_id
+    exchange: dict[str, Any] = {"id": device_id, "from": aside}
+    try:
+        await _add_program(control, aside, record.name, store, objects, like=device_id)
+        await converge_state(control, aside, store)  # what is refused will be so below the wires
+        await control.call("device_replace", **exchange)
+    except DataplaneRefused:
+        await forgiving(control, "device_remove", id=aside)
+        raise
+
+
+async def _add_program(
+    control: Control, device_id: int, name: str, store: Store, objects: Path, **fields: Any
+) -> None:
     manifest = store.pipeline.manifest
-    # A BPF object does not say its manifest itself.
-    blob = artifact.manifest_json(manifest) if manifest.target == "ebpf" else b""
+    blob = artifact.manifest_json(manifest)
     path = _unpack_object(objects, store)
     try:
-        if new:
-            declared, _ = await control.call(
-                "device_add", blob, id=record.device_id, object=str(path), name=record.name
-            )
-        else:
-            declared, _ = await control.call(
-                "device_replace", blob, id=record.device_id, object=str(path)
-            )
+        declared, _ = await control.call(
+            "device_add", blob, id=device_id, object=str(path), name=name, **fields
+        )
     finally:
         # The data plane has it mapped, or refused it; on disk nobody needs it.
         path.unlink(missing_ok=True)

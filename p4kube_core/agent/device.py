@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 _ROLLBACK: Final[int] = protos.p4runtime.WriteRequest.ROLLBACK_ON_ERROR
 _Request = protos.p4runtime.SetForwardingPipelineConfigRequest
-PROBE_ID: Final = 1 << 62
+PROBE_ID: Final = converge.ASIDE_ID
 """Added to a device's id it names the device that a program is tried on; no client may have it."""
 _ATTEMPTS: Final = 3
 _RETURN_TIMEOUT_S: Final = 10.0  # a write waits so long for a data plane that is starting again

@@ -186,6 +186,11 @@ class FakeDataplane:
 
     def op_device_replace(self, request: Any, blob: bytes) -> Any:
         old = self.device(request, "id")
+        if "from" in request:
+            staged = self.devices.pop(self.device(request, "from").number)
+            staged.number = old.number
+            self.devices[old.number] = staged
+            return staged.declared()
         device = FakeDevice(old.number, old.name, request["object"])
         self.devices[old.number] = device
         return device.declared()

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from p4kube_core.agent import client, keeper, settings
-from p4kube_core.agent.control import Control
+from p4kube_core.agent import client, converge, keeper, settings
+from p4kube_core.agent.control import Control, DataplaneRefused
 from p4kube_core.agent.device import Device
 from p4kube_core.agent.journal import Journal
 from p4kube_core.agent.pipeline import load
@@ -215,3 +215,61 @@ def test_match_type_that_is_none() -> None:
     config.p4info.tables[0].match_fields[1].match_type = 99
     with pytest.raises(Refusal, match=r"the match fields of table ingress\.hosts differ"):
         load(config)
+
+
+def test_a_program_in_another_s_place_is_filled_before_it_has_the_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No packet meets the tables of a program that is to be filled."""
+    sent: list[tuple[str, Any]] = []
+    send = Control.send
+
+    def noted(self: Control, op: str, *arguments: Any, **fields: Any) -> Any:
+        sent.append((op, fields.get("device", fields.get("id"))))
+        return send(self, op, *arguments, **fields)
+
+    async def work() -> None:
+        (tmp_path / "state").mkdir()
+        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
+        keeps = keeper.Keeper(held.dataplane("dpdk"))
+        await keeps.start()
+        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
+        request = p4.SetForwardingPipelineConfigRequest
+        await made.set_pipeline(request.VERIFY_AND_COMMIT, program.config())
+        await made.put("one", (PortWish(1, "ring", {}),))
+        rules = p4.WriteRequest()
+        rules.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
+        assert await made.write(rules) == {}
+        monkeypatch.setattr(Control, "send", noted)
+        other = program.config(program.manifest("other"))
+        await made.set_pipeline(request.RECONCILE_AND_COMMIT, other)
+        await keeps.stop()
+
+    asyncio.run(work())
+    aside = converge.ASIDE_ID + 1
+    order = [(op, device) for op, device in sent if op in ("device_replace", "entries_write")]
+    assert order[:2] == [("entries_write", aside), ("device_replace", 1)]
+    assert ("device_add", aside) in sent
+
+
+def test_a_program_that_cannot_take_the_place_leaves_nothing_aside(tmp_path: Path) -> None:
+    async def work() -> None:
+        (tmp_path / "state").mkdir()
+        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
+        keeps = keeper.Keeper(held.dataplane("dpdk"))
+        await keeps.start()
+        control = await keeps.control()
+        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
+        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
+        await made.set_pipeline(commit, program.config())
+        assert made.record.committed is not None
+        stranger = DeviceRecord(2, "two", "dpdk")  # which the data plane does not have
+        with pytest.raises(DataplaneRefused):
+            await converge.load_program(
+                control, stranger, made.record.committed, False, held.objects
+            )
+        devices, _ = await control.call("device_list")
+        assert [device["id"] for device in devices["devices"]] == [1]
+        await keeps.stop()
+
+    asyncio.run(work())
