@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pathlib
 import struct
+import subprocess
 import threading
 
 import pytest
 
-from tests.dataplane.daemon import conftest, dataplane
+from tests.dataplane.daemon import conftest, dataplane, hosts
 from tests.dataplane.daemon.test_tables import EXACT, A, exact, frame
 
+PING = ("ping", "-q", "-c2000", "-i0.001", "-W5")
 BACK = 9  # the P4 port that leads to the other device of a loop
 
 
@@ -128,3 +131,38 @@ def test_a_wire_changes_hands_without_losing_a_packet(
     assert dp.ports()["r1"]["drops"]["no_device"] == 0
     with pytest.raises(dataplane.RefusedError, match="busy"):
         dp.call("wire", device=1, port=2, name="z")
+
+
+def test_two_workers_run_a_chain_from_both_of_its_ends(
+    variant: str, tmp_path: pathlib.Path, program: conftest.Program
+) -> None:
+    """Each end is one worker's; both run both devices, and count in cells of their own."""
+    dp = dataplane.Dataplane(tmp_path, "--mbufs", "2048", "--workers", "2", variant=variant)
+    try:
+        with hosts.pair() as (one, two):
+            for device in (1, 2):
+                dp.call("device_add", id=device, object=str(program("forward")), name="f")
+            patch(dp, ("a", 1, 2), ("b", 2, 1))
+            for device, port, host in ((1, 1, one), (2, 2, two)):
+                name = f"wire{device}"
+                dp.call("port_add", name=name, kind="packet", interface=host.wire)
+                dp.call("wire", device=device, port=port, name=name)
+            pings = [
+                subprocess.Popen(
+                    ["ip", "netns", "exec", source.namespace, *PING, target.ipv4],
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+                for source, target in ((one, two), (two, one))
+            ]
+            said = [ping.communicate(timeout=60)[0] for ping in pings]
+            assert all("2000 received, 0% packet loss" in text for text in said), said
+            ports = dp.ports()
+            for name, peer in ("ab", "ba"):
+                assert ports[name]["rx_packets"] == ports[peer]["tx_packets"] >= 4000
+                assert not any(ports[name]["drops"].values())
+            counted = [device["packets"] for device in dp.devices().values()]
+            assert counted[0] == counted[1] >= 8000
+    finally:
+        code = dp.stop()
+    assert code == 0, dp.text()
