@@ -39,7 +39,7 @@ def write(unit: Unit) -> None:
     for index, register in enumerate(unit.layout.registers):
         if register.size:
             size = str(values.held_bits(layout.width_bits(register.type)) // 8)
-            _outer(unit, f"register_{index}", _fields("ARRAY", register.size, 4, size))
+            _outer(unit, f"register_{index}", _fields("ARRAY", register.size, 4, size, _MAPPED))
     _map(unit, "scratch", _fields("PERCPU_ARRAY", 1, 4, "sizeof(struct state)"))
 
 
