@@ -81,7 +81,7 @@ class Program:
         elif kind == "register":
             register = self._layout.registers[number]
             value = values.held_bits(layout.width_bits(register.type)) // 8
-            entries = register.size
+            make, entries = libbpf.make_mapped_array, register.size
         elif kind == "masks":
             value, entries = 12 + self._layout.tables[number].key_bytes, MASKS
         else:
