@@ -177,7 +177,7 @@ def _add_test(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "test",
         "send packets through a program on the real data plane and check what comes out",
-        "the last line is `N passed, N failed`; each expect, no_packet and check_counter of a "
+        "the last line is `N passed, N failed`; each expect, no_packet and check_... of a "
         "script is one test, and so is `nothing else came out` at the end of each script",
     )
     _add_source(command)

@@ -166,10 +166,21 @@ def _add(place: str, number: int, rest: str) -> script.Command:
     tokens = _Tokens(rest)
     table, priority, key = _table_and_key(tokens)
     action, params = _action(tokens)
+    rates = _direct_rates(tokens) if tokens.peek == "rates" else None
     name = tokens.word("a name for the entry") if tokens.take("=") else None
     tokens.end()
-    entry = model.NamedEntry(table, key, action, params, priority, place=place)
+    entry = model.NamedEntry(table, key, action, params, priority, place=place, rates=rates)
     return script.Add(number, entry, name)
+
+
+def _direct_rates(tokens: _Tokens) -> Rates:
+    """Ours: `rates(cir:N, cburst:N, pir:N, pburst:N)`, of the entry's direct meter."""
+    _, written = _action(tokens)
+    given = dict(written)
+    names = ("cir", "cburst", "pir", "pburst")
+    if sorted(given) != sorted(names):
+        raise _Wrong(f"want rates({', '.join(f'{n}:N' for n in names)}), got {', '.join(given)}")
+    return Rates(**given)
 
 
 def _set_default(place: str, number: int, rest: str) -> script.Command:

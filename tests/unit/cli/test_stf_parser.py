@@ -109,6 +109,13 @@ def test_bmv2s_lines_pass_through() -> None:
     )
 
 
+def test_an_entry_may_have_rates_for_its_direct_meter() -> None:
+    command = one("add t k:1 a() rates(cir:1, cburst:2, pir:3, pburst:4) = limit")
+    assert isinstance(command, script.Add)
+    assert (command.entry.rates, command.id) == (Rates(1, 2, 3, 4), "limit")
+    assert entry("add t k:1 a(rates:5)").rates is None
+
+
 def test_what_a_register_holds_can_be_asked() -> None:
     assert one("check_register ingress.r(3) >= 0x10") == script.CheckRegister(
         1, "ingress.r", 3, ">=", 16
@@ -146,6 +153,10 @@ def test_comments_blank_lines_and_line_numbers() -> None:
         (
             "meter_set_rates m 1 5 6:7",
             "want RATE:BURST, tokens a microsecond and tokens, got '5'",
+        ),
+        (
+            "add t k:1 a() rates(cir:1, pir:3)",
+            "want rates(cir:N, cburst:N, pir:N, pburst:N), got cir, pir",
         ),
         ("check_register r == 1", "want '(', got '=='"),
         ("mirroring_add 1 2", "'mirroring_add' is not supported yet"),
