@@ -61,6 +61,25 @@ def time_s(text: str) -> Fraction:
     return Fraction(found["number"]) * _UNITS_OF_TIME[found["unit"]]
 
 
+def shown_rate(value: int, packets: bool) -> str:
+    """A rate per second as `rate` reads it, to six digits."""
+    return _scaled(value, "packets/s") if packets else _scaled(8 * value, "bit/s")
+
+
+def shown_size(value: int, packets: bool) -> str:
+    """A number of bytes or packets as `size` reads it, to six digits."""
+    if not packets and value and value % 1024 == 0:
+        scale = "Mi" if value % (1 << 20) == 0 else "Ki"
+        return f"{value // _SCALES[scale]}{scale}B"
+    return _scaled(value, "packets" if packets else "B")
+
+
+def _scaled(value: int, unit: str) -> str:
+    scale = next((s for s in ("G", "M", "k") if value >= _SCALES[s]), "")
+    space = " " if unit.startswith("packets") and not scale else ""
+    return f"{value / _SCALES[scale]:g}{space}{scale}{unit}"
+
+
 def _amount(text: str, wanted: str, per_second: bool) -> Amount:
     found = _AMOUNT.fullmatch(text.strip())
     if found is None or bool(found["rate"]) is not per_second:

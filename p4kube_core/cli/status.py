@@ -11,7 +11,9 @@ from typing import Any, Final, final
 
 from p4kube_core import errors
 from p4kube_core.agent import client
+from p4kube_core.catalog import quantity
 from p4kube_core.cli import private_agent
+from p4kube_core.model.meter import Rates
 from p4kube_core.switch import blocking, schema, values
 
 MOST_RULES: Final = 20  # shown a table; --json has all
@@ -49,15 +51,18 @@ class _Rule:
     packets: int | None
     bytes: int | None
     entries: int
+    rates: dict[str, Any] | None  # of the direct meter: in `unit`, per second
 
 
 def _counted(address: str, device: int) -> dict[str, Any]:
-    """The rules of a device and its indirect counters, read over P4Runtime."""
+    """The rules of a device, its indirect counters and meters, its digests; over P4Runtime."""
+    nothing: dict[str, Any] = {"rules": [], "counts": [], "meters": [], "digests": []}
     try:
         with blocking.connect(address, device, read_only=True) as session:
             if session.get_pipeline(cookie_only=True) is None:
-                return {"rules": [], "counts": []}
-            entries = list(session.read_table(counters=True))
+                return nothing
+            state = session.read_state(counters=True)
+            entries = [e for e in state if isinstance(e, values.TableEntry)]
             for table in session.schema.tables:
                 wanted = values.TableEntry(table.name, default=True, counter=values.CounterData())
                 entries += [e for e in session.read(wanted) if isinstance(e, values.TableEntry)]
@@ -73,11 +78,21 @@ def _counted(address: str, device: int) -> dict[str, Any]:
             ]
             known = session.schema
     except (errors.UserError, errors.TransientError):
-        return {"rules": [], "counts": []}
+        return nothing
     return {
         "rules": [dataclasses.asdict(rule) for rule in _rules(known, entries)],
         "counts": counts,
+        "meters": [
+            {"meter": m.meter, "index": m.index, **_rates(m.rates, known.meters.find(m.meter).unit)}
+            for m in state
+            if isinstance(m, values.MeterEntry) and m.rates is not None
+        ],
+        "digests": [dataclasses.asdict(d) for d in state if isinstance(d, values.DigestEntry)],
     }
+
+
+def _rates(rates: Rates, unit: str) -> dict[str, Any]:
+    return {**dataclasses.asdict(rates), "unit": unit}
 
 
 def _rules(known: schema.Schema, entries: Iterable[values.TableEntry]) -> Iterable[_Rule]:
@@ -86,8 +101,11 @@ def _rules(known: schema.Schema, entries: Iterable[values.TableEntry]) -> Iterab
         name = entry.metadata.decode(errors="replace") or _key(known, entry)
         action = _action(entry)
         rule = rules.setdefault(
-            (entry.table, name, action), _Rule(entry.table, name, action, None, None, 0)
+            (entry.table, name, action), _Rule(entry.table, name, action, None, None, 0, None)
         )
+        unit = known.tables.find(entry.table).meter_unit
+        if entry.rates is not None and unit is not None:
+            rule.rates = _rates(entry.rates, unit)
         rule.entries += 1
         if entry.counter is not None:
             rule.packets = (rule.packets or 0) + entry.counter.packets
@@ -187,7 +205,8 @@ def _device(device: Mapping[str, Any]) -> Iterator[str]:
         if shown[rule["table"]] > MOST_RULES:
             continue
         counts = ["-" if rule[name] is None else str(rule[name]) for name in ("packets", "bytes")]
-        rows.append([rule["table"], rule["rule"], rule["action"], *counts])
+        action = rule["action"] + (f": {_limit(rule['rates'])}" if rule["rates"] else "")
+        rows.append([rule["table"], rule["rule"], action, *counts])
     yield from _table(rows, right=3)
     for name, count in shown.items():
         if count > MOST_RULES:
@@ -200,12 +219,28 @@ def _device(device: Mapping[str, Any]) -> Iterator[str]:
             f"  counter {count['counter']}[{count['index']}]: "
             f"{count['packets']} packets, {count['bytes']} bytes"
         )
+    for meter in device.get("meters", []):
+        yield f"  meter {meter['meter']}[{meter['index']}]: {_limit(meter)}"
+    for digest in device.get("digests", []):
+        wait_ms = digest["max_timeout_ns"] / 1e6
+        when = f"within {wait_ms:g} ms" if wait_ms else "at once"
+        yield f"  digest {digest['digest']}: sent {when}"
     drops = {**device.get("drops", {})}
     for port in device.get("ports", []):
         for reason, number in (port.get("drops") or {}).items():
             drops[f"port {port['port']} {reason}"] = number
     said = ", ".join(f"{reason} {number}" for reason, number in drops.items() if number)
     yield f"  dropped: {said or 'nothing'}"
+
+
+def _limit(rates: Mapping[str, Any]) -> str:
+    packets = rates["unit"] == "packets"
+    said = [
+        f"{quantity.shown_rate(rates[rate], packets)}, "
+        f"burst {quantity.shown_size(rates[burst], packets)}"
+        for rate, burst in (("cir", "cburst"), ("pir", "pburst"))
+    ]
+    return said[0] if said[0] == said[1] else f"{said[0]}; peak {said[1]}"
 
 
 def _table(rows: Sequence[Sequence[str]], right: int) -> Iterator[str]:

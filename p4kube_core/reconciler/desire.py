@@ -104,7 +104,7 @@ def table_entry(schema: p4.Schema, entry: NamedEntry) -> values.TableEntry:
     table = schema.tables.find(entry.table)
     matches = {} if entry.is_default else _matches(table, entry)
     action = table.actions.find(entry.action)
-    if entry.rates is not None and (entry.is_default or not table.has_meter):
+    if entry.rates is not None and (entry.is_default or table.meter_unit is None):
         what = "its default entry" if entry.is_default else table.name
         raise errors.UserError(f"{table.name}: rates are given, but {what} has no direct meter")
     return values.TableEntry(

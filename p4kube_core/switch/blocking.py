@@ -77,12 +77,13 @@ class BlockingSession:
         wanted = TableEntry(table, counter=CounterData() if counters else None)
         return tuple(e for e in self.read(wanted) if isinstance(e, TableEntry))
 
-    def read_state(self) -> tuple[Entity, ...]:
+    def read_state(self, counters: bool = False) -> tuple[Entity, ...]:
         """All that a client can have told the device: entries with their meters' rates, cells of
         meters that are configured, digests; not default entries.
         """
         known = self.schema
-        wanted: list[Entity] = [TableEntry(rates=Rates(0, 0, 0, 0))]
+        counter = CounterData() if counters else None
+        wanted: list[Entity] = [TableEntry(counter=counter, rates=Rates(0, 0, 0, 0))]
         wanted += [MeterEntry()] if list(known.meters) else []
         wanted += [DigestEntry()] if list(known.digests) else []
         found = self.read(*wanted)

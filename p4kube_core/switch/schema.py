@@ -117,7 +117,7 @@ class TableSchema:
     fields: Names[FieldSchema]
     actions: Names[ActionSchema]
     has_priority: bool
-    has_meter: bool  # a direct one
+    meter_unit: str | None  # packets or bytes, of its direct meter; None: it has none
 
 
 @final
@@ -134,6 +134,7 @@ class MeterSchema:
     id: int
     name: str
     size: int
+    unit: str  # packets, bytes
 
 
 @final
@@ -178,8 +179,8 @@ class Schema:
 def from_p4info(info: Any) -> Schema:
     """Index a p4.config.v1.P4Info message."""
     actions = {a.preamble.id: _action(a) for a in info.actions}
-    metered = {m.direct_table_id for m in info.direct_meters}
-    tables = [_table(t, actions, t.preamble.id in metered) for t in info.tables]
+    units = {m.direct_table_id: _unit(m) for m in info.direct_meters}
+    tables = [_table(t, actions, units.get(t.preamble.id)) for t in info.tables]
     return Schema(
         tables=Names("table", tables, _aliases(info.tables)),
         counters=Names(
@@ -189,7 +190,7 @@ def from_p4info(info: Any) -> Schema:
         ),
         meters=Names(
             "meter",
-            [MeterSchema(m.preamble.id, m.preamble.name, m.size) for m in info.meters],
+            [MeterSchema(m.preamble.id, m.preamble.name, m.size, _unit(m)) for m in info.meters],
             _aliases(info.meters),
         ),
         registers=Names("register", map(_register, info.registers), _aliases(info.registers)),
@@ -218,6 +219,10 @@ def _header(header: Any) -> HeaderSchema:
     return HeaderSchema(held.id, held.name, Names(f"metadata of {held.name}", metadata))
 
 
+def _unit(meter: Any) -> str:
+    return "packets" if meter.spec.unit == protos.p4info.MeterSpec.PACKETS else "bytes"
+
+
 def _register(register: Any) -> RegisterSchema:
     held = register.preamble
     bits = register.type_spec.bitstring
@@ -226,7 +231,7 @@ def _register(register: Any) -> RegisterSchema:
     return RegisterSchema(held.id, held.name, register.size, width)
 
 
-def _table(table: Any, actions: dict[int, ActionSchema], has_meter: bool) -> TableSchema:
+def _table(table: Any, actions: dict[int, ActionSchema], meter_unit: str | None) -> TableSchema:
     name = table.preamble.name
     fields = [
         FieldSchema(f.id, f.name, f.bitwidth, _MATCH_TYPES.get(f.match_type, "unspecified"))
@@ -238,5 +243,5 @@ def _table(table: Any, actions: dict[int, ActionSchema], has_meter: bool) -> Tab
         fields=Names(f"field of {name}", fields),
         actions=Names(f"action of {name}", [actions[ref.id] for ref in table.action_refs]),
         has_priority=any(f.match in ("ternary", "range", "optional") for f in fields),
-        has_meter=has_meter,
+        meter_unit=meter_unit,
     )

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _refuse(wanted, _devices(state))
         for one in wanted:
-            count = _count(len(one.entries), "entry")
+            count = _count(one.entries, "entry")
             print(f"{one.function.name}: can be played on target {one.target}, {count}")
         return 0
     with private_agent.alone(state):
@@ -79,23 +79,27 @@ class _Wanted:
     function: model.NetworkFunction
     artifact: artifacts.Artifact
     schema: schema.Schema
-    entries: tuple[values.TableEntry, ...]
+    state: tuple[values.Entity, ...]
     sizes: Mapping[str, int]
 
     @classmethod
     def of(cls, function: model.NetworkFunction, target: str) -> _Wanted:
         made = compilation.artifact_of(function.program, target)
         known = schema.from_p4info(protos.p4info.P4Info.FromString(made.p4info))
-        entries = desire.table_entries(known, function.state.entries)
+        state = desire.entities(known, function.state)
         sizes = {table.name: table.size for table in made.manifest.tables}
         problems = [
             f"{function.place}: {count} entries for {table}, which has room for {sizes[table]}"
-            for table, count in _counts(entries).items()
+            for table, count in _counts(state).items()
             if count > sizes.get(table, count)
         ]
         if problems:
             raise errors.ManifestError(problems)
-        return cls(function, made, known, entries, sizes)
+        return cls(function, made, known, state, sizes)
+
+    @property
+    def entries(self) -> int:
+        return sum(isinstance(one, values.TableEntry) for one in self.state)
 
     @property
     def target(self) -> str:
@@ -107,10 +111,10 @@ class _Wanted:
         return int(self.artifact.manifest.digest.removeprefix("sha256:")[:16], 16)
 
 
-def _counts(entries: Iterable[values.TableEntry]) -> dict[str, int]:
+def _counts(state: Iterable[values.Entity]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for entry in entries:
-        if not entry.default:
+    for entry in state:
+        if isinstance(entry, values.TableEntry) and not entry.default:
             counts[entry.table] = counts.get(entry.table, 0) + 1
     return counts
 
@@ -188,7 +192,7 @@ def _play(
     if known:
         print(f"{name}: {'program replaced, ' if loaded else ''}{_said(updates)}")
     else:
-        count = _count(len(one.entries), "entry")
+        count = _count(one.entries, "entry")
         print(f"{name}: playing as device {device_id} on target {one.target}, {count}")
     sys.stdout.flush()
 
@@ -203,10 +207,9 @@ def _load(session: blocking.BlockingSession, one: _Wanted) -> bool:
 
 
 def _program(session: blocking.BlockingSession, one: _Wanted) -> list[values.Update]:
-    observed: list[values.TableEntry] = list(session.read_table())
-    observed += _changed_defaults(session, one)
+    observed = [*session.read_state(), *_changed_defaults(session, one)]
     made: list[values.Update] = []
-    for write in plan.writes(one.entries, observed, one.sizes):
+    for write in plan.writes(one.state, observed, one.sizes):
         session.write(write)
         made += write
     return made
@@ -217,7 +220,7 @@ def _changed_defaults(
 ) -> Iterable[values.TableEntry]:
     """The default entries that are not the program's own, or are to be set."""
     manifest_ = one.artifact.manifest
-    wanted = {entry.table for entry in one.entries if entry.default}
+    wanted = {e.table for e in one.state if isinstance(e, values.TableEntry) and e.default}
     for table in manifest_.tables:
         if table.const_default:
             continue

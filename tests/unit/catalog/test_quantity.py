@@ -70,3 +70,33 @@ def test_a_time_is_seconds(text: str, seconds: Fraction) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(quantity.BadForm, match="want a time such as 500ms"):
         quantity.time_s(text)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (quantity.Amount(1_250_000, False), "10Mbit/s"),
+        (quantity.Amount(1, False), "8bit/s"),
+        (quantity.Amount(187_500, False), "1.5Mbit/s"),
+        (quantity.Amount(500, True), "500 packets/s"),
+        (quantity.Amount(9000, True), "9kpackets/s"),
+    ],
+)
+def test_a_rate_is_shown_as_it_can_be_read(amount: quantity.Amount, shown: str) -> None:
+    assert quantity.shown_rate(amount.value, amount.packets) == shown
+    assert quantity.rate(shown) == amount
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (quantity.Amount(131_072, False), "128KiB"),
+        (quantity.Amount(2 << 20, False), "2MiB"),
+        (quantity.Amount(1500, False), "1.5kB"),
+        (quantity.Amount(999, False), "999B"),
+        (quantity.Amount(20, True), "20 packets"),
+    ],
+)
+def test_a_size_is_shown_as_it_can_be_read(amount: quantity.Amount, shown: str) -> None:
+    assert quantity.shown_size(amount.value, amount.packets) == shown
+    assert quantity.size(shown) == amount
