@@ -17,7 +17,7 @@ from tests.dataplane.program import harness, test_malformed
 
 pytestmark = pytest.mark.needs_root
 
-NAMES = ("firewall", "l2fwd", "portfwd")
+NAMES = ("firewall", "l2fwd", "portfwd", "rate-limiter", "telemetry")
 PACKETS = 3000
 MASKS = 100
 

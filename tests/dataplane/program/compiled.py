@@ -25,11 +25,14 @@ def to_c(program: ir.Program) -> str:
 class Compiled:
     """A program with its tables by name."""
 
-    def __init__(self, text: str) -> None:
-        with tempfile.NamedTemporaryFile("w", suffix=".p4") as file:
-            file.write(text)
-            file.flush()
-            self.ir = to_ir(Path(file.name))
+    def __init__(self, source: str | ir.Program) -> None:
+        if isinstance(source, ir.Program):
+            self.ir = source
+        else:
+            with tempfile.NamedTemporaryFile("w", suffix=".p4") as file:
+                file.write(source)
+                file.flush()
+                self.ir = to_ir(Path(file.name))
         self.layout = layout.lay_out(self.ir)
         self.program = targets.load(self.ir)
         self.send = self.program.send

@@ -1,4 +1,4 @@
-"""The tests of the language run for every target."""
+"""The tests of the language and of functions run for every target."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 
 from tests.dataplane.program import targets
 
-_FOR_ALL = ("test_language", "test_statements", "test_state")
+_FOR_ALL = (
+    "test_language", "test_statements", "test_state", "test_rate_limiter", "test_telemetry",
+)  # fmt: skip
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

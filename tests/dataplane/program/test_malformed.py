@@ -105,6 +105,8 @@ def keyset(rng: random.Random, kind: ir.MatchKind, width: int) -> ir.Keyset:
         return ir.Exactly(value)
     bits = rng.choice([0, width // 2, width])
     mask = ((1 << bits) - 1) << (width - bits)
+    if kind is ir.MatchKind.RANGE:
+        return ir.Between(value & mask, value | ~mask & ((1 << width) - 1))
     return ir.Masked(value & mask, mask)
 
 

@@ -12,7 +12,7 @@ from p4kube_core.compiler.backends.ebpf import features
 from tests.unit.backends_ebpf.test_limits import program
 
 ROOT = Path(__file__).parents[3]
-NAMES = ("firewall", "l2fwd", "portfwd")
+NAMES = ("firewall", "l2fwd", "portfwd", "rate-limiter", "telemetry")
 
 
 @pytest.fixture(scope="module")

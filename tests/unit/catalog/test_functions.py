@@ -16,7 +16,7 @@ def firewall(**rule: Any) -> list[NamedEntry]:
 
 
 def test_the_catalogue_has_its_functions_each_with_its_program() -> None:
-    assert package.names() == ("firewall", "l2fwd", "portfwd")
+    assert package.names() == ("firewall", "l2fwd", "portfwd", "rate-limiter", "telemetry")
     for name in package.names():
         found = package.load(name)
         assert found.name == name
