@@ -276,12 +276,20 @@ async def _converge_cells(control: Control, device_id: int, meter: MeterStore) -
 
 
 async def load_program(
-    control: Control, record: DeviceRecord, store: Store, new: bool, objects: Path
+    control: Control,
+    record: DeviceRecord,
+    store: Store,
+    new: bool,
+    objects: Path,
+    keep: bool = True,
 ) -> None:
     """Load a program as a new device or in place of the one that runs.
 
     In place of one it is filled before it has the ports: no packet meets tables that are not as
-    the store says. State that both programs have stays.
+    the store says.
+
+    Args:
+        keep: state that both programs have stays; else what runs has its own to the end.
 
     Raises:
         DataplaneRefused: it cannot be loaded; what ran before goes on.
@@ -291,8 +299,9 @@ async def load_program(
         return
     device_id, aside = record.device_id, ASIDE_ID + record.device_id
     exchange: dict[str, Any] = {"id": device_id, "from": aside}
+    like = {"like": device_id} if keep else {}
     try:
-        await _add_program(control, aside, record.name, store, objects, like=device_id)
+        await _add_program(control, aside, record.name, store, objects, **like)
         await converge_state(control, aside, store)  # what is refused will be so below the wires
         await control.call("device_replace", **exchange)
     except DataplaneRefused:

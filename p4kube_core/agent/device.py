@@ -260,7 +260,7 @@ class Device:
                 self.record.saved = Store(loaded)
             case _Request.VERIFY_AND_COMMIT:
                 store = Store(loaded)
-                await self._realise(store)
+                await self._realise(store, keep=False)
                 self._committed(store, record.pipeline_item(Slot.COMMITTED, loaded.config))
             case _Request.RECONCILE_AND_COMMIT:
                 await self._reconcile(loaded)
@@ -287,14 +287,14 @@ class Device:
         saved = self.record.saved
         if saved is None:
             raise Refusal(NOT_FOUND, "no pipeline was saved; want VERIFY_AND_SAVE before COMMIT")
-        await self._realise(saved)
+        await self._realise(saved, keep=False)
         self._committed(saved, record.commit_item())
 
     async def _reconcile(self, loaded: pipeline.Pipeline) -> None:
         old = self.record.committed
         store = Store(loaded) if old is None else succession.carry_over(old, loaded)
         if old is None or old.pipeline.manifest.digest != loaded.manifest.digest:
-            await self._realise(store)
+            await self._realise(store, keep=True)
         body = [record.pipeline_item(Slot.COMMITTED, loaded.config)]
         for table in store.tables.values():
             brought = store.brought(table.packer.index)
@@ -317,7 +317,7 @@ class Device:
             with contextlib.suppress(DataplaneRefused, DataplaneLost):
                 await control.call("device_remove", id=probe.device_id)
 
-    async def _realise(self, store: Store) -> None:
+    async def _realise(self, store: Store, keep: bool) -> None:
         """Have the data plane run a pipeline with its entries; the record still says the old one.
 
         Should we die here, the next agent brings the old one back, since nothing was acknowledged.
@@ -327,7 +327,7 @@ class Device:
         try:
             observed = await converge.observe(control)
             new = device_id not in observed.devices
-            await converge.load_program(control, self.record, store, new, self._objects)
+            await converge.load_program(control, self.record, store, new, self._objects, keep)
             problems = await converge.converge_state(control, device_id, store)
             problems += await converge.converge_wires(control, self.record)
         except DataplaneRefused as e:

@@ -79,6 +79,57 @@ def test_no_packet_of_a_running_flow_is_lost_while_rules_change(site: Site) -> N
         assert stream.stop() == 0
 
 
+OWN = """\
+apiVersion: p4kube.io/v1alpha1
+kind: NetworkFunction
+metadata: {{name: e2e}}
+spec:
+  program: {program}
+  tables:
+    ingress.policy: {{entries: [{{match: {{kind: 1}}, action: pass}}]}}
+    ingress.acl4:
+      entries:
+        - {{match: {{protocol: 17, dst_port: 5353}}, priority: 2, action: allow}}
+        - {{match: {{protocol: 17, src_port: 5353}}, priority: 1, action: allow}}
+  ports:
+    - {{port: 1, interface: outside}}
+    - {{port: 2, interface: inside}}
+"""
+FIREWALL = Path(__file__).parents[2] / "p4nf" / "firewall" / "firewall.p4"
+
+
+@pytest.mark.parametrize("target", ["dpdk", "ebpf"])
+def test_a_changed_program_takes_over_under_a_running_flow(
+    site: Site, tmp_path: Path, target: str
+) -> None:
+    """No packet meets an empty table, and what was counted is still known."""
+    program = tmp_path / "own.p4"
+    text = FIREWALL.read_text()
+    site.manifest.write_text(OWN.format(program=program))
+
+    def play(of: str) -> str:
+        program.write_text(of)
+        done = site.p4kube("play", "--target", target, site.manifest)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def counted() -> int:
+        (device,) = json.loads(site.p4kube("status", "--json").stdout)["devices"]
+        return sum(rule["packets"] or 0 for rule in device["rules"])
+
+    play(text)
+    with traffic.udp_echo(site.inside, INSIDE, 5353):
+        assert traffic.udp(site.outside, INSIDE, 5353).passed
+        stream = traffic.Stream(site.outside, INSIDE, 5353)
+        for size in (17, 18):
+            before = counted()
+            said = play(text.replace("size = 16;", f"size = {size};"))
+            assert said == "e2e: program replaced, unchanged\n"
+            assert counted() > before > 0
+        assert stream.stop() == 0
+    assert counted() >= 2 * stream.sent
+
+
 def test_bulk_tcp_arrives_unharmed_through_a_port_forward(site: Site) -> None:
     site.manifest.write_text(PORTFWD)
     done = site.p4kube("play", site.manifest)

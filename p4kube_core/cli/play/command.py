@@ -17,7 +17,7 @@ from p4kube_core.cli.play import manifest, preflight, target
 from p4kube_core.model import artifact as artifacts
 from p4kube_core.model import function as model
 from p4kube_core.reconciler import desire, plan
-from p4kube_core.switch import blocking, schema, values
+from p4kube_core.switch import blocking, failures, schema, values
 
 OURS: Final = "played"  # this file says that play started the agent, so play may stop it
 
@@ -202,7 +202,15 @@ def _load(session: blocking.BlockingSession, one: _Wanted) -> bool:
     held = session.get_pipeline(cookie_only=True)
     if held is not None and held.cookie.cookie == one.cookie:
         return False
-    session.set_pipeline(artifacts.pack(one.artifact), one.artifact.p4info, cookie=one.cookie)
+    packed = artifacts.pack(one.artifact)
+    if held is not None:
+        # Entries stay in force, and counts go on, if the new program has those tables.
+        with suppress(failures.Refused):
+            session.set_pipeline(
+                packed, one.artifact.p4info, values.PipelineAction.RECONCILE_AND_COMMIT, one.cookie
+            )
+            return True
+    session.set_pipeline(packed, one.artifact.p4info, cookie=one.cookie)
     return True
 
 

@@ -217,15 +217,18 @@ def test_match_type_that_is_none() -> None:
         load(config)
 
 
+@pytest.mark.parametrize("action", ["RECONCILE_AND_COMMIT", "VERIFY_AND_COMMIT"])
 def test_a_program_in_another_s_place_is_filled_before_it_has_the_ports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
-    """No packet meets the tables of a program that is to be filled."""
+    """No packet meets the tables of a program that is to be filled, or of one that is emptied."""
     sent: list[tuple[str, Any]] = []
+    likes: list[Any] = []
     send = Control.send
 
     def noted(self: Control, op: str, *arguments: Any, **fields: Any) -> Any:
         sent.append((op, fields.get("device", fields.get("id"))))
+        likes.extend([fields.get("like")] if op == "device_add" else [])
         return send(self, op, *arguments, **fields)
 
     async def work() -> None:
@@ -242,13 +245,18 @@ def test_a_program_in_another_s_place_is_filled_before_it_has_the_ports(
         assert await made.write(rules) == {}
         monkeypatch.setattr(Control, "send", noted)
         other = program.config(program.manifest("other"))
-        await made.set_pipeline(request.RECONCILE_AND_COMMIT, other)
+        await made.set_pipeline(request.Action.Value(action), other)
         await keeps.stop()
 
     asyncio.run(work())
     aside = converge.ASIDE_ID + 1
     order = [(op, device) for op, device in sent if op in ("device_replace", "entries_write")]
-    assert order[:2] == [("entries_write", aside), ("device_replace", 1)]
+    if action == "RECONCILE_AND_COMMIT":
+        assert order[:2] == [("entries_write", aside), ("device_replace", 1)]
+        assert likes == [1]
+    else:
+        assert order == [("device_replace", 1)]
+        assert likes == [None]
     assert ("device_add", aside) in sent
 
 
