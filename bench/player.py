@@ -31,14 +31,11 @@ class Player:
     state: Path
     target: str
 
-    def play(self, program: str, parameters: Mapping[str, Any], ports: Mapping[int, str]) -> None:
-        """A function of the catalogue between interfaces, by P4 port."""
-        spec = {
-            "program": program,
-            "parameters": parameters,
-            "ports": [{"port": port, "interface": name} for port, name in ports.items()],
-        }
-        self._play(_object("NetworkFunction", f"{program}-{ports[min(ports)]}", spec))
+    def play(self, ports: Mapping[int, str], **spec: object) -> None:
+        """A function between interfaces, by P4 port; the rest of its spec as in YAML."""
+        wired = [{"port": port, "interface": name} for port, name in ports.items()]
+        name = Path(str(spec["program"])).stem
+        self._play(_object("NetworkFunction", name, {**spec, "ports": wired}))
 
     def attach(
         self, program: str, parameters: Mapping[str, Any], interfaces: Sequence[str]

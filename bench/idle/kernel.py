@@ -5,12 +5,10 @@ A process holds the maps of its programs; those of the devices are in them, maps
 
 from __future__ import annotations
 
-import ctypes
-import functools
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from bench import libbpf
 
 MAPS_OF_MAPS: Final = ("12", "13")  # BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS
 
@@ -39,30 +37,10 @@ def said(path: Path) -> dict[str, str]:
 
 def _inner(map_id: int) -> dict[tuple[str, str], int]:
     sizes: dict[tuple[str, str], int] = {}
-    outer = _library().bpf_map_get_fd_by_id(map_id)
-    if outer < 0:
-        return sizes
-    for inner_id in _values(outer):
-        inner = _library().bpf_map_get_fd_by_id(inner_id)
-        if inner >= 0:
-            sizes["map_id", str(inner_id)] = int(
-                said(Path(f"/proc/self/fdinfo/{inner}"))["memlock"]
-            )
-            os.close(inner)
-    os.close(outer)
+    with libbpf.opened("map", map_id) as outer:
+        for inner_id in libbpf.inner_maps(outer) if outer is not None else ():
+            with libbpf.opened("map", inner_id) as inner:
+                if inner is not None:
+                    fields = said(Path(f"/proc/self/fdinfo/{inner}"))
+                    sizes["map_id", str(inner_id)] = int(fields["memlock"])
     return sizes
-
-
-def _values(outer: int) -> Iterator[int]:
-    """Ids of the maps in a map; every key is four bytes."""
-    key, value = ctypes.c_uint32(), ctypes.c_uint32()
-    before = None
-    while _library().bpf_map_get_next_key(outer, before, ctypes.byref(key)) == 0:
-        if _library().bpf_map_lookup_elem(outer, ctypes.byref(key), ctypes.byref(value)) == 0:
-            yield value.value
-        before = ctypes.byref(key)
-
-
-@functools.cache
-def _library() -> ctypes.CDLL:
-    return ctypes.CDLL("libbpf.so.1")

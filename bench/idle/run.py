@@ -79,7 +79,7 @@ def on_dpdk(stack: ExitStack) -> player.Player:
     for side in ("outside", "inside"):
         hosts.wire(node, side, pods, side)
     running = stack.enter_context(player.playing(node, "dpdk"))
-    running.play("firewall", RULES, {1: "outside", 2: "inside"})
+    running.play({1: "outside", 2: "inside"}, program="firewall", parameters=RULES)
     return running
 
 

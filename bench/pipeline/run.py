@@ -1,4 +1,7 @@
-"""Forwarding IPv4, packets made in memory: p4kube beside DPDK's SWX and C by hand."""
+"""Forwarding IPv4, packets made in memory: p4kube beside DPDK's SWX and C by hand.
+
+With `--target ebpf` it is the kernel that forwards, beside BPF by hand: kernel.py.
+"""
 
 import argparse
 import dataclasses
@@ -7,14 +10,13 @@ import json
 import os
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from bench import figures
-from p4kube_core import errors
+from bench import commands, figures
+from bench.pipeline import kernel
 from p4kube_core.compiler import driver
 from p4kube_core.compiler.backends.toolchain import Toolchain
 
@@ -26,8 +28,7 @@ DIFFERENT: Final = (4096, 32768)  # packets before they repeat: what caches and 
 FLAGS: Final = ("-std=gnu11", "-O3", "-Wall", "-Wextra", "-Werror", "-DALLOW_EXPERIMENTAL_API")
 OURS: Final = "p4kube"
 PACKETS_ONLY: Final = "packets"
-TIMEOUT_S: Final = 120.0
-OPTIONS: Final = frozenset({"rounds", "json", "plot"})
+OPTIONS: Final = frozenset({"target", "rounds", "json", "plot"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
     Returns:
         The exit status.
     """
+    if options.target == "ebpf":
+        return kernel.run(options)
     settings = settings_from(dict(os.environ))
     if options.rounds is not None:
         settings = dataclasses.replace(settings, rounds=options.rounds)
@@ -89,7 +92,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         runs = []
         for different in DIFFERENT:
             command = [binary, str(settings.rounds), str(PACKETS), str(different), *last]
-            runs.append(json.loads(succeed(command, directory)))
+            runs.append(json.loads(commands.succeed(command, directory)))
             print(f"\n{table(runs[-1])}", flush=True)
     about = machine()
     print("\nevery candidate did the same to every packet")
@@ -110,31 +113,12 @@ def translate(toolchain: Toolchain) -> bytes:
     return driver.build(HERE / "l3.p4", toolchain=toolchain).artifact.object
 
 
-def succeed(command: list[Any], directory: str | Path) -> str:
-    """Run a command.
-
-    Returns:
-        What it printed.
-    Raises:
-        errors.MachineError: it failed, or took longer than TIMEOUT_S.
-    """
-    try:
-        done = subprocess.run(
-            command, cwd=directory, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise errors.MachineError(f"cannot run {command[0]}: {e}") from e
-    if done.returncode != 0:
-        raise errors.MachineError(f"{command[0]} failed:\n{done.stdout}{done.stderr}".rstrip())
-    return done.stdout
-
-
 def build(cache: Path) -> Path:
     """The program that measures; from the cache if nothing of it has changed."""
     sources = sorted([*HERE.glob("*.c"), *RUNTIME.glob("*.c")])
     headers = sorted([*HERE.glob("*.h"), *RUNTIME.glob("*.h"), HERE / "l3.spec", HERE / "spec.py"])
-    dpdk = shlex.split(succeed(["pkg-config", "--cflags", "libdpdk"], HERE))
-    libraries = shlex.split(succeed(["pkg-config", "--libs", "libdpdk"], HERE))
+    dpdk = shlex.split(commands.succeed(["pkg-config", "--cflags", "libdpdk"], HERE))
+    libraries = shlex.split(commands.succeed(["pkg-config", "--libs", "libdpdk"], HERE))
     digest = hashlib.sha256("\0".join([*FLAGS, *dpdk, *libraries]).encode())
     for file in [*sources, *headers]:
         digest.update(file.read_bytes())
@@ -144,10 +128,10 @@ def build(cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as directory:
         made = Path(directory, "pipeline")
-        header = succeed([sys.executable, HERE / "spec.py", HERE / "l3.spec"], HERE)
+        header = commands.succeed([sys.executable, HERE / "spec.py", HERE / "l3.spec"], HERE)
         Path(directory, "l3_spec.h").write_text(header)
         include = [f"-I{path}" for path in (ROOT, RUNTIME, directory)]
-        succeed(
+        commands.succeed(
             ["cc", *FLAGS, *dpdk, *include, *sources, *libraries, "-ldl", "-o", made], directory
         )
         made.rename(kept)
@@ -158,8 +142,8 @@ def machine() -> dict[str, str]:
     """What the figures depend on."""
     return {
         **figures.machine(),
-        "dpdk": succeed(["pkg-config", "--modversion", "libdpdk"], HERE).strip(),
-        "compiler": succeed(["cc", "--version"], HERE).splitlines()[0],
+        "dpdk": commands.succeed(["pkg-config", "--modversion", "libdpdk"], HERE).strip(),
+        "compiler": commands.succeed(["cc", "--version"], HERE).splitlines()[0],
     }
 
 

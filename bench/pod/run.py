@@ -39,7 +39,7 @@ GOALS: Final = tuple(
         figures.Goal(P99, ours, NFTABLES, most=0.5),
     )
 )
-OPTIONS: Final = frozenset({"rounds", "seconds", "json", "plot"})
+OPTIONS: Final = frozenset({"target", "rounds", "seconds", "json", "plot"})
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,10 +50,11 @@ def run(options: argparse.Namespace) -> int:
     """
     rounds: int = options.rounds or 9
     seconds: int = options.seconds or 1
-    require_tools()
+    target: str = options.target or "ebpf"
+    require_tools(target)
     with ExitStack() as stack:
         places = {}
-        for number, (name, between) in enumerate(candidates().items()):
+        for number, (name, between) in enumerate(candidates(target).items()):
             print(f"building: {name}", flush=True)
             places[name] = stack.enter_context(sites.site(str(number), between))
             check(name, places[name])
@@ -65,13 +66,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def require_tools() -> None:
+def require_tools(target: str) -> None:
     """See that what is measured, and measured with, is here.
 
     Raises:
         errors.MachineError: it is not.
     """
-    machine.require_dataplane("ebpf")
+    machine.require_dataplane(target)
     for tool, package in (("nft", "nftables"), ("iperf3", "iperf3"), ("ping", "iputils-ping")):
         if shutil.which(tool) is None:
             raise errors.MachineError(
@@ -79,12 +80,14 @@ def require_tools() -> None:
             )
 
 
-def candidates() -> Mapping[str, sites.Between]:
+def candidates(target: str) -> Mapping[str, sites.Between]:
+    """Who is compared; target dpdk is a wire only."""
     wanted = rules.rules(RULES, sites.CLIENT, sites.SERVER, traffic.DENIED_PORT)
+    ours = {ATTACHED: sites.attached(wanted)} if target == "ebpf" else {}
     return {
         ROUTING: sites.routing,
-        ATTACHED: sites.attached(wanted),
-        WIRE: sites.wire(wanted),
+        **ours,
+        WIRE: sites.wire(wanted, target),
         NFTABLES: sites.container(rules.nftables(wanted)),
         SETS: sites.container(rules.nftables_sets(wanted)),
     }
@@ -105,7 +108,8 @@ def check(name: str, place: sites.Site) -> None:
 
 def measure(places: Mapping[str, sites.Site], rounds: int, seconds: int) -> figures.Figures:
     """Round by round, every candidate in turn; each round begins with another one."""
-    result = figures.Figures((TCP, UDP, P50, P99), tuple(places), GOALS)
+    goals = GOALS if ATTACHED in places else ()
+    result = figures.Figures((TCP, UDP, P50, P99), tuple(places), goals)
     for first in range(rounds):
         names = list(places)
         names = names[first % len(names) :] + names[: first % len(names)]

@@ -66,12 +66,14 @@ def attached(wanted: Sequence[rules.Rule]) -> Between:
     return between
 
 
-def wire(wanted: Sequence[rules.Rule]) -> Between:
+def wire(wanted: Sequence[rules.Rule], target: str) -> Between:
     def between(made: Site, stack: ExitStack) -> None:
         made.client.run("ip", "route", "add", SERVER, "dev", "eth0")
         made.server.run("ip", "route", "add", CLIENT, "dev", "eth0")
-        running = stack.enter_context(player.playing(made.node))
-        running.play("firewall", rules.parameters(wanted), {1: "client", 2: "server"})
+        running = stack.enter_context(player.playing(made.node, target))
+        running.play(
+            {1: "client", 2: "server"}, program="firewall", parameters=rules.parameters(wanted)
+        )
 
     return between
 

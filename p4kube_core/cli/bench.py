@@ -13,8 +13,8 @@ from typing import Final
 from p4kube_core import errors
 
 BENCHES: Final = Path(__file__).parent.parent.parent / "bench"
-COUNTS: Final = ("rounds", "seconds")
 FILES: Final = ("json", "plot")
+OPTIONS: Final = ("target", "rounds", "seconds", *FILES)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
             raise errors.UserError(f"no such directory: {path.absolute().parent}")
     sys.path.insert(0, str(BENCHES.parent))  # what benchmarks share is a package of the checkout's
     module = importlib.import_module(f"bench.{options.name}.run")
-    for name in (*COUNTS, *FILES):
+    for name in OPTIONS:
         if getattr(options, name) is not None and name not in module.OPTIONS:
             raise errors.UserError(f"the benchmark {options.name!r} has no use for --{name}")
     status: int = module.run(options)

@@ -244,6 +244,10 @@ def _add_agent(commands: Commands[argparse.ArgumentParser]) -> None:
 def _add_bench(commands: Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "bench", "measure, beside what others use")
     command.add_argument("name", metavar="NAME", nargs="?", help="one benchmark (default: list)")
+    command.add_argument(
+        "--target", choices=("dpdk", "ebpf"),
+        help="of what is ours (default: the one that the benchmark is about)",
+    )  # fmt: skip
     command.add_argument("--json", metavar="FILE", type=Path, help="write the figures here too")
     command.add_argument("--plot", metavar="FILE", type=Path, help="draw them here, as SVG")
     command.add_argument("--rounds", metavar="N", type=_count, help="how often each is measured")

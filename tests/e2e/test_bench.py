@@ -46,11 +46,23 @@ def test_every_way_between_two_pods_is_measured_after_it_was_seen_to_filter_alik
     assert process.returncode == 0, said
     found = json.loads(files[0].read_text())
     for measure in found["measures"].values():
-        assert set(measure["rounds"]) == set(run.candidates())
+        assert set(measure["rounds"]) == set(run.candidates("ebpf"))
         assert all(values and min(values) > 0 for values in measure["rounds"].values())
     assert output.count("wanted at") == len(found["goals"]) == len(run.GOALS)
     assert not list(hosts.NAMESPACES.glob(f"p4kb{process.pid}-*"))
     assert sorted(place.iterdir()) == files
+
+
+def test_both_programs_of_the_kernel_do_the_same_to_every_packet(place: Path) -> None:
+    figures = place / "figures.json"
+    options = ["--target", "ebpf", "--rounds", "1", "--json", str(figures)]
+    done = subprocess.run(
+        [*COMMAND, "pipeline", *options], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "forwarded, the same by both" in done.stdout
+    (measure,) = json.loads(figures.read_text())["measures"].values()
+    assert set(measure["rounds"]) == {"nothing", "hand-written", "p4kube"}
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class Place:
             for address in addresses:
                 pod.run("ip", "route", "add", address, "dev", "eth0")
                 self._neighbour(pod, "eth0", address, other)
-        self.player.play(function, parameters, {1: "client", 2: "server"})
+        self.player.play({1: "client", 2: "server"}, program=function, parameters=parameters)
 
     def _neighbour(self, host: hosts.Host, interface: str, address: str, of: hosts.Host) -> None:
         mac = self._mac(of)

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from bench import commands
 from bench.pipeline import run
 
 
@@ -25,4 +26,4 @@ def test_compiled_p4_forwards_like_swx_and_like_c_by_hand(tmp_path: pathlib.Path
     program.write_bytes(run.translate(settings.toolchain))
     binary = run.build(settings.cache)
     # It compares all packets before it measures, and fails where one differs.
-    run.succeed([binary, "1", "32", "4096", program], tmp_path)
+    commands.succeed([binary, "1", "32", "4096", program], tmp_path)
