@@ -147,14 +147,18 @@ int port_remove(struct port *port, struct failure *why)
 	return 0;
 }
 
+/* All are where they are to be: a device has one cpu port at most. */
 static int check_cpu_port(const struct wire *wire, struct failure *why)
 {
-	const struct port *other = wire->port->kind == &cpu_kind ? cpu_port_of(wire->device) : NULL;
+	const struct port *other;
 
-	if (!other || other == wire->port)
+	if (wire->port->kind != &cpu_kind)
 		return 0;
-	return fail(why, FAIL_BUSY, "device %" PRIu64 " has a cpu port: '%s'", wire->device->id,
-		    other->name);
+	LIST_FOREACH(other, &ports, next)
+		if (other != wire->port && other->kind == &cpu_kind && other->device == wire->device)
+			return fail(why, FAIL_BUSY, "device %" PRIu64 " has a cpu port: '%s'",
+				    wire->device->id, other->name);
+	return 0;
 }
 
 static int publish(const struct wire *wires, unsigned int n, struct failure *why)
