@@ -1,4 +1,4 @@
-"""The catalogue on older kernels: each answers as this machine's does, to the last packet."""
+"""Programs on older kernels: each answers as this machine's does, to the last packet."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from p4kube_core.agent import settings
 from p4kube_core.cli import compilation, main
+from p4kube_core.compiler.backends.ebpf import features
 from p4kube_core.model import artifact
 from tests.conftest import ROOT
 from tests.e2e.playing import eventually
@@ -23,26 +24,43 @@ pytestmark = [
     pytest.mark.needs_qemu,
     pytest.mark.xdist_group("kernels"),
 ]
-FUNCTIONS: Final = sorted(path.name for path in (ROOT / "p4nf").iterdir() if path.is_dir())
+PROGRAMS: Final = [
+    *sorted(ROOT.glob("p4nf/*/*.p4")),
+    # Of the language: what functions may not have.
+    *(ROOT / f"tests/dataplane/programs/{name}.p4" for name in ("hashes", "meters", "registers")),
+]
 PATIENCE_S: Final = 60.0
 _VOLATILE: Final = ("pid",)
 
 
-def record(function: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run a function's packet tests here, and write down what the data plane was asked and said."""
+def release(kernel: Path) -> tuple[int, int]:
+    """Of an unpacked kernel."""
+    name = next((kernel / "boot").glob("vmlinuz-*")).name.removeprefix("vmlinuz-")
+    major, minor, *_ = name.split(".")
+    return int(major), int(minor)
+
+
+def newest(program: Path) -> tuple[int, int]:
+    """The first kernel that has all that a program's object asks for."""
+    made = compilation.artifact_of(program, "ebpf")
+    return max(version for *_, version in features.rows(features.uses(made.object)))
+
+
+def record(program: Path, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run a program's packet tests here, and write down what the data plane was asked and said."""
     directory.mkdir()
-    program = directory / "p4kube-bpf"
+    daemon = directory / "p4kube-bpf"
     written = directory / "recording"
-    program.write_text(
+    daemon.write_text(
         f"#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m tests.kernels.recorder "
         f'{guest_bpf.DAEMON} {written} "$@"\n'
     )
-    program.chmod(0o755)
-    recorded = functools.partial(settings.Settings, ebpf=(str(program),))
+    daemon.chmod(0o755)
+    recorded = functools.partial(settings.Settings, ebpf=(str(daemon),))
     monkeypatch.setattr(settings, "Settings", recorded)
-    folder = ROOT / "p4nf" / function
-    scripts = [str(path) for path in sorted(folder.glob("*.stf"))]
-    words = ["test", str(folder / f"{function}.p4"), *scripts, "--target", "ebpf", "--jobs", "1"]
+    beside = program.with_suffix(".stf")
+    scripts = [beside] if "tests" in program.parts else sorted(program.parent.glob("*.stf"))
+    words = ["test", str(program), *map(str, scripts), "--target", "ebpf", "--jobs", "1"]
     assert main.main(words) == 0
     return written
 
@@ -70,10 +88,14 @@ def _steady(answer: bytes) -> dict[str, Any]:
     return {k: v for k, v in recorder.text_of(answer).items() if k not in _VOLATILE}
 
 
-def test_an_older_kernel_takes_every_function_and_forwards_each_packet_alike(
+def test_an_older_kernel_takes_every_program_and_forwards_each_packet_alike(
     kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recordings = {name: record(name, tmp_path / name, monkeypatch) for name in FUNCTIONS}
+    """Every one, that is, for which the kernel is not too old."""
+    programs = [path for path in PROGRAMS if newest(path) <= release(kernel)]
+    assert len(programs) > 3
+    assert programs == PROGRAMS or release(kernel) < features.OLDEST
+    recordings = {p.stem: record(p, tmp_path / p.stem, monkeypatch) for p in programs}
     files = {
         f"{written.parent.name}/{path.name}": path.read_bytes()
         for written in recordings.values()
