@@ -135,13 +135,14 @@ def run_passes(program: Program, after: After | None = None) -> Program:
         errors.InvariantViolated: the program given, or one that a pass made, is not valid.
     """
     from p4kube_core.compiler.ir import verifier
-    from p4kube_core.compiler.midend import flow, forwarding, locality, rejection, unused
+    from p4kube_core.compiler.midend import flow, forwarding, locality, rejection, turns, unused
 
     passes: tuple[tuple[str, Callable[[Program], Program]], ...] = (
         ("flow", flow.simplify),  # jumps and blocks that inlining left behind
         ("forwarding", forwarding.forward),  # values that are used once, at once
         ("unused", unused.remove),  # variables nobody reads
         ("flow again", flow.simplify),  # branches that are empty now
+        ("turns", turns.limit),  # how often loops turn at most
         ("rejection", rejection.decide),  # what becomes of packets that the parser rejects
         ("locality", locality.localise),  # who owns each variable
     )

@@ -80,6 +80,12 @@ REFUSALS = [
         "at most 1048576 cells in i.m, found 4194304",
     ),
     (
+        {"ingress": "for (bit<8> i = 0; i < hdr.h.a; i = i + 1) {"
+         " for (bit<8> j = 0; j < hdr.h.a; j = j + 1) { hdr.h.b = hdr.h.b + 1; } }"},
+        "P4K0511",
+        "this one turns up to 65025 times, with those in it",
+    ),
+    (
         {"metadata": "bit<129> x;", "ingress": "meta.x = meta.x + 1; hdr.h.a = meta.x[7:0];"},
         "P4K0502",
         "at most 128 bits",
@@ -122,3 +128,14 @@ def test_a_loop_of_unknown_turns_is_warned_of(tmp_path: Path) -> None:
     compiled = driver.compile(program(tmp_path, ingress=ingress)).program
     (warning,) = limits.warnings(compiled)
     assert (warning.code, warning.message) == ("P4K0521", "target ebpf ends a loop after 512 turns")
+
+
+def test_a_loop_that_ends_soon_enough_is_no_matter(tmp_path: Path) -> None:
+    ingress = """
+        for (bit<8> i = 0; i < 60; i = i + 1) {
+            for (bit<8> j = i; j < 60; j = j + 1) { hdr.h.b = hdr.h.b + 1; }
+        }
+    """
+    compiled = driver.compile(program(tmp_path, ingress=ingress)).program
+    limits.check(compiled)
+    assert limits.warnings(compiled) == ()

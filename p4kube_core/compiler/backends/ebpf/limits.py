@@ -6,7 +6,7 @@ from typing import Final
 
 from p4kube_core import errors
 from p4kube_core.compiler.backends import unit, values, walk, wire
-from p4kube_core.compiler.backends.ebpf import dialect
+from p4kube_core.compiler.backends.ebpf import dialect, effort
 from p4kube_core.compiler.backends.limits import Check, Limits
 from p4kube_core.compiler.frontend.diagnostics import Diagnostic, Diagnostics
 from p4kube_core.compiler.frontend.source import Span
@@ -30,6 +30,7 @@ MOST_HEADER_BYTES: Final = 256  # that can be copied without calling a library
 MOST_VARBIT_BITS: Final = 1024
 MOST_EMITTED_BYTES: Final = 2048
 MOST_STATES: Final = 256
+MOST_STEPS: Final = 400_000  # of loops, in the kernel's verifier, which takes a million in all
 
 
 def check(program: ir.Program) -> None:
@@ -51,6 +52,7 @@ def check(program: ir.Program) -> None:
         for statement in st.walk(body):
             if isinstance(statement, st.Hash):
                 _check_payload(found, statement)
+    _check_loops(by, program)
     deparser = program.control(ir.Role.DEPARSER)
     emits = [s for s in st.walk(deparser.body) if isinstance(s, st.Emit)]
     emitted = sum(wire.size_bytes(e.header.type) for e in emits)
@@ -110,6 +112,27 @@ def _check_headers(by: Check, of: types.Type, name: str, span: Span) -> None:
             _check_headers(by, of.element, f"{name}[]", span)
         case _:
             pass
+
+
+def _check_loops(by: Check, program: ir.Program) -> None:
+    """Refuse loops that the kernel's verifier would not follow to their end."""
+    loops = [
+        statement
+        for body in walk.bodies(program)
+        for statement in st.walk(body)
+        if isinstance(statement, st.Loop)
+    ]
+    inner = {s for loop in loops for s in st.walk(loop.body) if isinstance(s, st.Loop)}
+    outer = [loop for loop in loops if loop not in inner]
+    total = sum(effort.of((loop,)) for loop in outer)
+    if total > MOST_STEPS:
+        largest = max(outer, key=lambda loop: effort.of((loop,)))
+        by.found.error(
+            "P4K0511",
+            f"target ebpf takes loops of about {MOST_STEPS} steps of the kernel's verifier, "
+            f"found {total}; this one turns up to {effort.turns(largest)} times, with those in it",
+            largest.span,
+        )
 
 
 def _check_payload(found: Diagnostics, of: st.Hash) -> None:
