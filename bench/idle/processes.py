@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -33,9 +34,18 @@ def cost(pids: Sequence[int]) -> Cost:
 
 def _run_ns(path: Path) -> int:
     """Finer than the ticks of `stat`: what the scheduler gave each thread."""
-    return sum(int(file.read_text().split()[0]) for file in (path / "task").glob("*/schedstat"))
+    return sum(_of_threads(path, "schedstat", lambda file: int(file.read_text().split()[0])))
 
 
 def _wakeups(path: Path) -> int:
-    threads = (path / "task").glob("*/status")
-    return sum(int(kernel.said(thread)["voluntary_ctxt_switches"]) for thread in threads)
+    def woken(file: Path) -> int:
+        return int(kernel.said(file)["voluntary_ctxt_switches"])
+
+    return sum(_of_threads(path, "status", woken))
+
+
+def _of_threads(path: Path, name: str, read: Callable[[Path], int]) -> Iterator[int]:
+    """One number of each thread, of those that do not end meanwhile."""
+    for file in (path / "task").glob(f"*/{name}"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield read(file)

@@ -153,11 +153,18 @@ def test_a_cell_without_configuration_is_green_whatever_comes() -> None:
 
 def test_a_new_configuration_begins_with_full_buckets() -> None:
     meter = Meter(1, 1, 1, 1)
-    for number in range(1, 6):
+    for number in range(2, 6):
         assert meter.colour(number) == GREEN
         assert meter.colour(number) == RED
         meter.write(number, 1, number, 1)
         assert meter.read() == (number, 1, number, 1)
+
+
+def test_the_configuration_that_it_has_changes_nothing() -> None:
+    meter = Meter(1, 1, 1, 1)
+    assert meter.colour(1) == GREEN
+    meter.write(1, 1, 1, 1)
+    assert meter.colour(1) == RED
 
 
 @settings(deadline=None)
