@@ -14,6 +14,7 @@ from typing import Any, Final, final
 from p4kube_core import errors
 from p4kube_core.catalog import document, template
 from p4kube_core.model.entry import NamedEntry
+from p4kube_core.model.function import Sides
 from p4kube_core.model.state import NamedDigest, NamedMeter, State
 
 MANIFEST: Final = "function.yaml"
@@ -32,7 +33,7 @@ _SCHEMA: Final[Mapping[str, Any]] = {
         "version": {"type": "string"},
         "summary": {"type": "string"},
         "program": {"type": "string"},
-        "ports": {"type": "object"},  # what each is for, for people
+        "ports": {"type": "object"},  # by number: outside, inside or any
         "parameters": {"type": "object"},  # a JSON schema
         "entries": {"type": "array", "items": {"type": "object"}},  # see template.py
     },
@@ -49,6 +50,7 @@ class Package:
     schema: Mapping[str, Any]  # of the parameters
     templates: tuple[template.Template, ...]
     code: Path | None  # entries.py, where templates do not suffice
+    sides: Sides | None
 
     def state(self, parameters: Mapping[str, Any], where: str = "parameters") -> State:
         """What the program has to be told for these parameters.
@@ -128,7 +130,17 @@ def read(directory: Path) -> Package:
         schema=content["parameters"],
         templates=template.read(path, content.get("entries", [])),
         code=code if code.is_file() else None,
+        sides=_sides(content.get("ports", {})),
     )
+
+
+def _sides(ports: Mapping[int, str]) -> Sides | None:
+    """Which port is the outside and which the inside; of two alike the first is the outside."""
+    by_side = {side: number for number, side in ports.items()}
+    if "outside" in by_side and "inside" in by_side:
+        return Sides(by_side["outside"], by_side["inside"])
+    alike = sorted(number for number, side in ports.items() if side == "any")
+    return Sides(*alike) if len(alike) == 2 else None
 
 
 def _mapper(name: str, path: Path) -> Mapper:

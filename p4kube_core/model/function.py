@@ -32,7 +32,33 @@ class VhostUserPort:
     server: bool  # whether we listen, or the VM does
 
 
-Wire = InterfacePort | TapPort | VhostUserPort
+@final
+@dataclass(frozen=True, slots=True)
+class CpuPort:
+    """The way between the program and P4Runtime's controllers: packet-in and packet-out."""
+
+
+Wire = InterfacePort | TapPort | VhostUserPort | CpuPort
+
+
+def wire_name(wire: Wire) -> str:
+    """What two ports cannot share, in words."""
+    match wire:
+        case InterfacePort(name) | TapPort(name):
+            return f"interface {name}"
+        case VhostUserPort(socket):
+            return f"socket {socket}"
+        case CpuPort():
+            return "the CPU port"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The P4 ports of a program that can stand on a wire. A program of one's own has these."""
+
+    outside: int = 1
+    inside: int = 2
 
 
 @final
@@ -51,6 +77,7 @@ class NetworkFunction:
     name: str
     program: Path
     state: State
-    ports: tuple[Port, ...]
+    ports: tuple[Port, ...]  # none: it can be attached
+    sides: Sides | None  # None: the program does not say which is which
     target: str | None  # dpdk or ebpf, where the author says so
     place: str  # file and name, for messages

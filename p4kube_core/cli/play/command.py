@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         return _down(options)
     if not options.files:
         raise errors.ManifestError("want at least one FILE.yaml to play")
-    functions = manifest.read(options.files)
+    functions = manifest.read(options.files).functions
     wanted = [_Wanted.of(f, target.choose(f, options.target)) for f in functions]
     state: Path = options.state
     for name in {one.target for one in wanted}:
@@ -270,6 +270,8 @@ def _port(port: model.Port) -> client.Port:
             return client.Port(port.number, "tap", {"interface": name})
         case model.VhostUserPort(socket, server):
             return client.Port(port.number, "vhost", {"socket": str(socket), "server": server})
+        case model.CpuPort():
+            return client.Port(port.number, "cpu")
         case _:
             assert_never(port.wire)
 
@@ -277,7 +279,11 @@ def _port(port: model.Port) -> client.Port:
 def _down(options: argparse.Namespace) -> int:
     """Take functions away; when none is left, stop what play started."""
     state: Path = options.state
-    names = {function.name for function in manifest.read(options.files)} if options.files else None
+    names = (
+        {function.name for function in manifest.read(options.files).functions}
+        if options.files
+        else None
+    )
     with private_agent.alone(state):
         if not _revived(state):
             print("nothing is playing")

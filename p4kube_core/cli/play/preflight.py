@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from p4kube_core.cli.play import manifest
 from p4kube_core.model import function as model
 
 INTERFACES: Final = Path("/sys/class/net")
@@ -38,7 +37,7 @@ def problems(
                 f"--down` before it is played on target {target}"
             )
         for port in function.ports:
-            wire = manifest.wire_name(port.wire)
+            wire = model.wire_name(port.wire)
             holder = held.get(wire)
             if holder is not None and holder not in ours:
                 found.append(f"{port.place}: {wire} is in use by {holder!r}")

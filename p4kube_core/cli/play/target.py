@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from p4kube_core import errors
-from p4kube_core.cli.play import manifest
 from p4kube_core.model import function as model
 
 
@@ -18,10 +17,9 @@ def choose(function: model.NetworkFunction, given: str | None) -> str:
     """
     target = given or function.target or "dpdk"
     wrong = [
-        f"{port.place}: {manifest.wire_name(port.wire)} needs target dpdk; target ebpf has "
-        "interfaces only"
+        f"{port.place}: {model.wire_name(port.wire)} needs target dpdk"
         for port in function.ports
-        if target == "ebpf" and not isinstance(port.wire, model.InterfacePort)
+        if target == "ebpf" and isinstance(port.wire, model.TapPort | model.VhostUserPort)
     ]
     if wrong:
         raise errors.ManifestError(wrong)

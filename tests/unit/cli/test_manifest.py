@@ -27,7 +27,7 @@ spec:
 def read(directory: Path, text: str) -> model.NetworkFunction:
     path = directory / "f.yaml"
     path.write_text(text)
-    (function,) = manifest.read([path])
+    (function,) = manifest.read([path]).functions
     return function
 
 
@@ -69,10 +69,10 @@ def test_a_program_of_ones_own_with_entries_by_name(tmp_path: Path) -> None:
         ("firewall", "firewal", "spec.program: no function 'firewal' in the catalogue"),
         ("firewall", "./none.p4", "spec.program: no such file: "),
         ("port: 2", "port: 1", "spec.ports[1]: port 1 is taken by "),
-        ("  ports:", "  port:", "spec: want 'ports', found nothing"),
+        ("  ports:", "  port:", "spec: unknown 'port' (did you mean 'ports'?)"),
         ("interface: veth0", "interfce: veth0", "unknown 'interfce' (did you mean 'interface'?)"),
         ("interface: veth0", "interface: a-name-that-is-too-long", "at most 15 characters"),
-        (", interface: veth0", "", "want one of interface, tap or vhostUser, got none"),
+        (", interface: veth0", "", "want one of interface, tap, vhostUser or cpu, got none"),
         ("mode: client", "mode: klient", "want server or client (did you mean 'client'?)"),
         (
             "destinationPort: 22",
@@ -81,7 +81,11 @@ def test_a_program_of_ones_own_with_entries_by_name(tmp_path: Path) -> None:
         ),
         ("tcp", "icmp", "want tcp or udp beside ports, got icmp"),
         ("name: web", "name: Web", "metadata.name: want lower-case letters"),
-        ("kind: NetworkFunction", "kind: Pod", "want kind NetworkFunction, got 'Pod'"),
+        (
+            "kind: NetworkFunction",
+            "kind: Pod",
+            "kind: want NetworkFunction or NetworkFunctionAttachment, got 'Pod'",
+        ),
         ("v1alpha1", "v1", "apiVersion: want p4kube.io/v1alpha1, got 'p4kube.io/v1'"),
         ("{name: web}", "{name: web", "f.yaml:4:5: not YAML"),
         (
