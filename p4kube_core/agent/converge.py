@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
 from p4kube_core.agent import metering
 from p4kube_core.agent.control import Control, DataplaneRefused
+from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.record import DeviceRecord, PortWish
 from p4kube_core.agent.store import MeterStore, Store, TableStore, cell_key
 from p4kube_core.model import artifact
@@ -102,27 +103,28 @@ async def create(control: Control, record: DeviceRecord, objects: Path) -> None:
     store = record.committed
     assert store is not None
     await load_program(control, record, store, True, objects)
-    problems = await converge_state(control, record.device_id, store, fresh=True)
+    problems = await converge_state(control, record.device_id, store, Store(store.pipeline))
     if problems:
         raise DataplaneRefused("invalid", problems[0])
 
 
 async def converge_state(
-    control: Control, device_id: int, store: Store, fresh: bool = False
+    control: Control, device_id: int, store: Store, held: Store | None = None
 ) -> list[str]:
     """Make entries, defaults and configurations of meters be the store's.
 
     Args:
-        fresh: nothing was written since the program was loaded, so there is nothing to ask for.
+        held: what the data plane has, of the same program, where the caller knows; else it is
+            asked for.
 
     Returns:
         What was refused, one sentence each; the rest was done.
     """
     problems: list[str] = []
-    for table in store.tables.values():
-        brought = store.pipeline.manifest.tables[table.packer.index].entries if fresh else None
-        problems += await converge_table(control, device_id, table, brought)
-    await converge_meters(control, device_id, store, fresh)
+    for index, table in store.tables.items():
+        known = None if held is None else held.tables[index]
+        problems += await converge_table(control, device_id, table, known)
+    await converge_meters(control, device_id, store, held)
     return problems
 
 
@@ -163,60 +165,70 @@ async def forgiving(control: Control, op: str, **fields: Any) -> None:
             raise
 
 
-async def remove_strangers(control: Control, observed: Observed, known: set[int]) -> None:
+async def remove_strangers(
+    control: Control, observed: Observed, is_known: Callable[[int], bool]
+) -> None:
     """Take devices off that are not known, and ports that are named after such devices."""
     for device_id in observed.devices:
-        if device_id not in known:
+        if not is_known(device_id):
             log.info("removed a device that no journal tells of: device=%d", device_id)
             await control.call("device_remove", id=device_id)
     for name in observed.ports:
         owner = name.partition(".")[0]
-        if owner.isdecimal() and int(owner) not in known:
+        if owner.isdecimal() and not is_known(int(owner)):
             await control.call("port_remove", name=name)
 
 
 async def converge_table(
-    control: Control,
-    device_id: int,
-    table: TableStore,
-    brought: Iterable[bytes] | None = None,
+    control: Control, device_id: int, table: TableStore, held: TableStore | None = None
 ) -> list[str]:
     """Make the data plane's entries and default of one table be the store's.
 
     Args:
-        brought: the records that are there, where the caller knows and no default was written.
+        held: what the data plane has, where the caller knows.
 
     Returns:
         What was refused, one sentence each; the rest was done.
     """
     packer = table.packer
+    if held is None:
+        held = await _read_table(control, device_id, packer)
     problems: list[str] = []
     if not packer.const:
-        if brought is not None:
-            held = dict(map(packer.split, brought))
-        else:
-            size = packer.identity_bytes + packer.tail_bytes
-            read = control.entries_read(device_id, packer.index, size)
-            held = dict([packer.split(record) async for record, _, _ in read])
-        for mode, records in _differences(table, held):
+        for mode, records in _differences(table, held.entries):
             failed = await control.entries_write(device_id, packer.index, mode, records)
             for position, why in failed.items():
                 entry = packer.describe_entry(packer.split(records[position])[0])
                 problems.append(f"table {packer.name}, entry ({entry}): {why.message}")
-    if not packer.const_default and (table.default is not None or brought is None):
-        wanted = table.default or packer.default
-        blob = packer.default
-        if brought is None:
-            _, blob = await control.call("default_read", device=device_id, table=packer.index)
-        if blob[: packer.tail_bytes] != wanted.ljust(packer.tail_bytes, b"\0"):
-            data = table.default or b""
-            await control.call("default_write", data, device=device_id, table=packer.index)
+    if not packer.const_default and _default(table) != _default(held):
+        data = table.default or b""
+        await control.call("default_write", data, device=device_id, table=packer.index)
     return problems
+
+
+async def _read_table(control: Control, device_id: int, packer: Packer) -> TableStore:
+    """What the data plane has of a table that can be written."""
+    held = TableStore(packer)
+    if not packer.const:
+        size = packer.identity_bytes + packer.tail_bytes
+        async for record, _, _ in control.entries_read(device_id, packer.index, size):
+            identity, tail = packer.split(record)
+            held.entries[identity] = tail
+    if not packer.const_default:
+        _, blob = await control.call("default_read", device=device_id, table=packer.index)
+        held.default = blob[: packer.tail_bytes]
+    return held
+
+
+def _default(table: TableStore) -> bytes:
+    return (table.default or table.packer.default).ljust(table.packer.tail_bytes, b"\0")
 
 
 def _differences(table: TableStore, held: Mapping[bytes, bytes]) -> list[tuple[str, list[bytes]]]:
     """What to write, in order: no packet is to meet a table without both the old and the new."""
     packer = table.packer
+    if table.entries is held:
+        return []
     gone = [i + tail for i, tail in held.items() if i not in table.entries]
     changed = [i + tail for i, tail in table.entries.items() if held.get(i) != tail]
     if packer.kind == "ternary":
@@ -232,17 +244,18 @@ def _differences(table: TableStore, held: Mapping[bytes, bytes]) -> list[tuple[s
 
 
 async def converge_meters(
-    control: Control, device_id: int, store: Store, fresh: bool = False
+    control: Control, device_id: int, store: Store, held: Store | None = None
 ) -> None:
-    """Make the data plane's configurations of meters be the store's; one that it has is kept.
+    """Make the data plane's configurations of meters be the store's.
 
     A direct meter's cells are reached through their entries, which are there by now.
 
     Args:
-        fresh: none is configured yet.
+        held: what the data plane has, where the caller knows.
     """
-    for meter in store.meters.values():
-        if fresh and not meter.cells:
+    for index, meter in store.meters.items():
+        known = None if held is None else held.meters[index].cells
+        if meter.cells == known:
             continue
         if meter.meter.table is None:
             await _converge_cells(control, device_id, meter)
@@ -256,7 +269,7 @@ async def converge_meters(
                 table=meter.meter.table,
             )
             for identity, tail in table.entries.items()
-            if not fresh or identity in meter.cells
+            if known is None or known.get(identity) != meter.cells.get(identity)
         ]
         await asyncio.gather(*written)
 

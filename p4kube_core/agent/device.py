@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, final
 
 from p4kube_core import protos
-from p4kube_core.agent import converge, delivery, pipeline, record, succession
+from p4kube_core.agent import converge, delivery, overlay, pipeline, record, succession
 from p4kube_core.agent.control import Control, DataplaneLost, DataplaneRefused
 from p4kube_core.agent.converge import Observed
 from p4kube_core.agent.journal import Journal
@@ -23,6 +23,7 @@ from p4kube_core.agent.refusal import (
     INTERNAL,
     INVALID_ARGUMENT,
     NOT_FOUND,
+    RESOURCE_EXHAUSTED,
     UNAVAILABLE,
     Refusal,
 )
@@ -120,6 +121,22 @@ class Device:
             Refusal: a port cannot be had; the former ones stay.
         """
         await asyncio.shield(self._locked(self._put(name, ports)))
+
+    async def create(self) -> None:
+        """Have the data plane hold the device, of which it has nothing.
+
+        Raises:
+            Refusal: it cannot; what it has by then is to be removed.
+        """
+        await asyncio.shield(self._locked(self._create()))
+
+    async def follow(self, base: Store) -> None:
+        """Hold what the function says now that the device is an instance of; only that changes.
+
+        Raises:
+            Refusal: the data plane cannot hold it; the device stays as it was, as far as it can.
+        """
+        await asyncio.shield(self._locked(self._follow(base)))
 
     async def remove(self) -> None:
         """Take the device off the data plane, and its journal away."""
@@ -244,6 +261,12 @@ class Device:
             raise Refusal(UNAVAILABLE, f"the data plane ended during the rollback: {e}") from e
 
     async def _set_pipeline(self, action: int, config: Any | None) -> None:
+        if self.record.base is not None:
+            raise Refusal(
+                FAILED_PRECONDITION,
+                f"device {self.record.device_id} ({self.record.name}) is an instance of a network "
+                "function: want its program changed there",
+            )
         if action == _Request.COMMIT:
             await self._commit(config)
             return
@@ -379,6 +402,52 @@ class Device:
         if self.record.device_id in observed.devices:
             return await converge.converge_wires(control, self.record)
         return []
+
+    async def _create(self) -> None:
+        try:
+            control = await self._keeper.control()
+            epoch = self._keeper.epoch
+            await converge.create(control, self.record, self._objects)
+        except DataplaneRefused as e:
+            raise _refused_program(e) from e
+        except DataplaneLost as e:
+            raise _lost_with_program(e) from e
+        self._epoch = epoch
+        self.problems = ()
+
+    async def _follow(self, base: Store) -> None:
+        old, store = self.record.base, self.record.committed
+        assert old is not None
+        assert store is not None
+        control = await self._control()
+        made = overlay.moved(store, old, base)
+        if made.pipeline.manifest.digest != store.pipeline.manifest.digest:
+            await self._realise(made)
+        else:
+            try:
+                problems = await converge.converge_state(
+                    control, self.record.device_id, made, store
+                )
+            except DataplaneLost as e:
+                raise Refusal(UNAVAILABLE, f"the data plane ended: {e}") from e
+            except DataplaneRefused as e:
+                problems = [e.message]
+            if problems:
+                self._epoch = 0  # back to the record at the next occasion
+                raise Refusal(RESOURCE_EXHAUSTED, problems[0])
+        self.record.base, self.record.committed = base, made
+        self._rewrite()
+
+    def _rewrite(self) -> None:
+        """Have the journal of a function's instance say what that does not; none if nothing."""
+        bodies = list(record.snapshot(self.record))
+        try:
+            if bodies:
+                self._journal.rewrite(bodies)
+            else:
+                self._journal.remove()
+        except OSError:
+            log.exception("journal was not rewritten: device=%d", self.record.device_id)
 
     async def _remove(self) -> None:
         try:

@@ -118,13 +118,14 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
     node = Node(wanted, keepers)
     events = Events(node)
     streams = Streams(node, events)
+    node.on_remove = streams.forget
     servers: list[grpc.aio.Server] = []
     try:
         # Addresses first, so that one that is in use costs no data plane.
         p4 = p4runtime.handler(node, streams)
         if tcp is not None:
             servers.append(_tcp_server(*tcp, p4))
-        servers.append(_unix_server(wanted, (p4, service.handler(node, streams, stop))))
+        servers.append(_unix_server(wanted, (p4, service.handler(node, stop))))
         node.recover()
         await node.start()
         watches = [

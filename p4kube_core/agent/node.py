@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final, final
 
 from p4kube_core import errors
@@ -26,7 +27,8 @@ from p4kube_core.agent.settings import Settings
 
 log = logging.getLogger(__name__)
 
-MAX_DEVICE_ID: Final = PROBE_ID - 1
+FIRST_INSTANCE_ID: Final = 1 << 32
+"""From here on device ids are of instances of functions that are attached; below, of clients."""
 _SUFFIX: Final = ".journal"
 
 
@@ -37,6 +39,8 @@ class Node:
         self.devices: dict[int, Device] = {}
         self._settings = settings
         self._changes = asyncio.Lock()  # held while devices come and go
+        self.on_remove: Callable[[int], None] = lambda _device: None
+        """Told the id of each device that was taken away."""
 
     def device(self, device_id: int) -> Device:
         """The device of this id.
@@ -54,6 +58,8 @@ class Node:
         """Read the devices from their journals."""
         self._settings.journal.mkdir(mode=0o700, exist_ok=True)
         for path in sorted(self._settings.journal.glob(f"*{_SUFFIX}")):
+            if path.stem.isdecimal() and int(path.stem) >= FIRST_INSTANCE_ID:
+                continue  # for `instance`
             journal = Journal(path)
             try:
                 held = record.replay(journal.recovered)
@@ -99,12 +105,14 @@ class Node:
         A stranger is what an agent that was killed had put on the data plane, but not in a journal.
         """
         devices = self._on(target)
-        known = {device.record.device_id for device in devices}
+        ids = {device.record.device_id for device in devices}
         observed = None
         try:
             control = await self.keepers[target].control()
             observed = await converge.observe(control)
-            await converge.remove_strangers(control, observed, known)
+            await converge.remove_strangers(
+                control, observed, lambda number: number in ids or is_instance(number)
+            )
         except (DataplaneLost, DataplaneRefused) as e:
             log.warning("strangers may be left on the data plane: target=%s: %s", target, e)
         await asyncio.gather(*(device.bring_up(observed) for device in devices))
@@ -117,10 +125,7 @@ class Node:
         Raises:
             Refusal: of a port, or of the request itself.
         """
-        if not 1 <= device_id <= MAX_DEVICE_ID:
-            raise Refusal(
-                INVALID_ARGUMENT, f"want a device id from 1 to {MAX_DEVICE_ID}, got {device_id}"
-            )
+        _check_id(device_id)
         numbers = [port.port for port in ports]
         twice = {number for number in numbers if numbers.count(number) > 1}
         if twice:
@@ -137,8 +142,8 @@ class Node:
                     )
                 await device.put(name, ports)
                 return
-            path = self._settings.journal / f"{device_id}{_SUFFIX}"
-            device = self._device(DeviceRecord(device_id, name, target), Journal(path))
+            journal = Journal(self._path(device_id))
+            device = self._device(DeviceRecord(device_id, name, target), journal)
             try:
                 await device.put(name, ports)
             except BaseException:
@@ -148,19 +153,76 @@ class Node:
             self.devices[device_id] = device
             log.info("added a device: device=%d name=%s target=%s", device_id, name, target)
 
-    async def remove(self, device_id: int) -> Device | None:
-        """Take a device away; None where there is none."""
+    async def remove(self, device_id: int) -> None:
+        """Take a device away; fine where there is none.
+
+        Raises:
+            Refusal: it is not a client's.
+        """
+        _check_id(device_id)
         async with self._changes:
             device = self.devices.get(device_id)
             if device is None:
-                return None
+                return
             await device.remove()
             del self.devices[device_id]
+            self.on_remove(device_id)
             log.info("removed a device: device=%d", device_id)
-            return device
+
+    # --- instances of functions
+
+    def instance(self, held: DeviceRecord) -> Device:
+        """Know of a device that holds what a function says, and what clients wrote over it.
+
+        Args:
+            held: without what clients wrote.
+        """
+        journal = Journal(self._path(held.device_id))
+        try:
+            record.replay(journal.recovered, held)
+        except (ValueError, Refusal, KeyError) as e:
+            log.error("forgot what clients wrote: device=%d: %s", held.device_id, e)
+            journal.remove()
+        journal.recovered = []
+        made = self.devices[held.device_id] = self._device(held, journal)
+        return made
+
+    async def remove_instance(self, device_id: int) -> None:
+        """Take one off the data plane, and forget it; fine where there is none.
+
+        Raises:
+            Refusal: the data plane does not let it go.
+        """
+        device = self.devices.get(device_id)
+        if device is not None:
+            await device.remove()
+            del self.devices[device_id]
+            self.on_remove(device_id)
+
+    def _path(self, device_id: int) -> Path:
+        return self._settings.journal / f"{device_id}{_SUFFIX}"
 
     def _device(self, held: DeviceRecord, journal: Journal) -> Device:
         return Device(held, journal, self.keepers[held.target], self._settings.objects)
 
     def _on(self, target: str) -> list[Device]:
-        return [d for d in self.devices.values() if d.record.target == target]
+        """The clients' devices of a target."""
+        return [
+            device
+            for device in self.devices.values()
+            if device.record.target == target and device.record.base is None
+        ]
+
+
+def is_instance(device_id: int) -> bool:
+    """Say whether a device of this id is an instance of a function that is attached."""
+    return FIRST_INSTANCE_ID <= device_id < PROBE_ID
+
+
+def _check_id(device_id: int) -> None:
+    if not 1 <= device_id < FIRST_INSTANCE_ID:
+        raise Refusal(
+            INVALID_ARGUMENT,
+            f"want a device id from 1 to {FIRST_INSTANCE_ID - 1}, got {device_id}; those above are "
+            "the agent's own, for functions that are attached",
+        )

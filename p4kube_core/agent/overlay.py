@@ -48,6 +48,8 @@ def moved(store: Store, base: Store, new_base: Store) -> Store:
         for key in keys:
             if old.get(key) == new.get(key):
                 made.meters[index].put(key, store.meters[index].cells.get(key))
+    if base.digests == new_base.digests:
+        made.digests = dict(store.digests)
     return made
 
 

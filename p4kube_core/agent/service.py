@@ -19,7 +19,6 @@ from p4kube_core.agent.node import Node
 from p4kube_core.agent.record import PortWish
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, Refusal, listed
 from p4kube_core.agent.settings import TARGETS
-from p4kube_core.agent.streams import Streams
 
 SERVICE: Final = "p4kube.agent.v1.Agent"
 VERSION: Final = "0.1.0"
@@ -43,9 +42,8 @@ _GRPC_CODES: Final = {status.value[0]: status for status in grpc.StatusCode}
 class AgentService:
     """Handlers, one a method; each takes and gives JSON objects."""
 
-    def __init__(self, node: Node, streams: Streams, stop: Callable[[bool], None]) -> None:
+    def __init__(self, node: Node, stop: Callable[[bool], None]) -> None:
         self._node = node
-        self._streams = streams
         self._stop = stop
 
     async def put_device(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,8 +62,7 @@ class AgentService:
 
     async def remove_device(self, request: Mapping[str, Any]) -> dict[str, Any]:
         device_id = _wanted(request, "device_id", int, "the request")
-        if await self._node.remove(device_id) is not None:
-            self._streams.forget(device_id)
+        await self._node.remove(device_id)
         return {}
 
     async def get_status(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,11 +82,9 @@ class AgentService:
         return {}
 
 
-def handler(
-    node: Node, streams: Streams, stop: Callable[[bool], None]
-) -> grpc.GenericRpcHandler[Any, Any]:
+def handler(node: Node, stop: Callable[[bool], None]) -> grpc.GenericRpcHandler[Any, Any]:
     """The service, for a gRPC server. `stop` is called with True to stop the data planes too."""
-    service = AgentService(node, streams, stop)
+    service = AgentService(node, stop)
     methods = {
         "PutDevice": service.put_device,
         "RemoveDevice": service.remove_device,
