@@ -77,6 +77,33 @@ class AgentClient:
         """Take a device, its ports, pipeline and entries away; fine when it is not there."""
         self._call("RemoveDevice", {"device_id": device_id})
 
+    def put_function(self, function: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a network function that can be attached; docs/seams.md, 5, says the form.
+
+        Returns:
+            `refused`: what data planes have against its programs, by target; if anything, nothing
+            was changed. Else whether it is `new` or `changed`; entries `added`, `changed` and
+            `removed`; and `problems` where it is attached, one sentence each.
+        """
+        return self._call("PutFunction", dict(function))
+
+    def remove_function(self, name: str) -> None:
+        """Take a function away that is attached nowhere; fine when it is not there."""
+        self._call("RemoveFunction", {"name": name})
+
+    def put_attachment(self, attachment: Mapping[str, Any]) -> dict[str, Any]:
+        """Have functions stand on an interface; docs/seams.md, 5, says the form.
+
+        Returns:
+            Whether it `changed`; the `target`, and `why` that is not the kernel; how many
+            `endpoints` there are now; and `problems` of these, one sentence each.
+        """
+        return self._call("PutAttachment", dict(attachment))
+
+    def remove_attachment(self, name: str) -> dict[str, Any]:
+        """Take functions off an interface; fine when they are not there. Returns `problems`."""
+        return self._call("RemoveAttachment", {"name": name})
+
     def status(self) -> dict[str, Any]:
         """Say how agent, data plane and devices are.
 
@@ -85,7 +112,8 @@ class AgentClient:
             pid, memory_bytes, workers, hugepages, restarts, problem}; devices: [{device_id, name,
             target, program, digest, packets, ports: [{port, name, kind, link, rx_packets,
             rx_bytes, tx_packets, tx_bytes, drops}], tables: [{name, entries, size}], counters:
-            [{name, size}], drops: {reason: n}}].
+            [{name, size}], drops: {reason: n}}]; functions, attachments with their conditions,
+            endpoints; instances: devices of functions that are attached.
         """
         return self._call("GetStatus", {})
 

@@ -122,6 +122,14 @@ class Device:
         """
         await asyncio.shield(self._locked(self._put(name, ports)))
 
+    async def probe(self, store: Store) -> None:
+        """Find out whether the data plane loads a program.
+
+        Raises:
+            Refusal: it does not.
+        """
+        await asyncio.shield(self._locked(self._try(store)))
+
     async def create(self) -> None:
         """Have the data plane hold the device, of which it has nothing.
 

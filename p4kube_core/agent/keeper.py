@@ -143,6 +143,18 @@ class Keeper:
             self._control.close()
 
     @property
+    def trouble(self) -> str | None:
+        """What is in the way of using the data plane, as far as is known without starting it."""
+        program = self._dataplane.program[0]
+        if self.running:
+            return None
+        if self.needed:
+            return str(self._not_running())
+        if shutil.which(program) is None:
+            return f"cannot run {program}: build it with `make build`"
+        return None
+
+    @property
     def needed(self) -> bool:
         return self._needed.is_set()
 

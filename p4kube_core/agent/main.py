@@ -21,6 +21,10 @@ import grpc.aio
 
 from p4kube_core import errors
 from p4kube_core.agent import p4runtime, service, settings
+from p4kube_core.agent.chains.pods import Pods
+from p4kube_core.agent.chains.site import Site
+from p4kube_core.agent.cni.server import Server
+from p4kube_core.agent.cni.verbs import Verbs
 from p4kube_core.agent.events import Events
 from p4kube_core.agent.keeper import Keeper
 from p4kube_core.agent.node import Node
@@ -119,33 +123,43 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
     events = Events(node)
     streams = Streams(node, events)
     node.on_remove = streams.forget
+    site = Site(wanted, node)
+    cni = Server(wanted.cni_socket, Verbs(Pods(site)))
+
+    async def bring_up(target: str) -> None:
+        await node.bring_up(target)
+        await site.bring_up(target)
+
     servers: list[grpc.aio.Server] = []
     try:
         # Addresses first, so that one that is in use costs no data plane.
         p4 = p4runtime.handler(node, streams)
         if tcp is not None:
             servers.append(_tcp_server(*tcp, p4))
-        servers.append(_unix_server(wanted, (p4, service.handler(node, stop))))
+        servers.append(_unix_server(wanted, (p4, service.handler(node, site, stop))))
         node.recover()
-        await node.start()
-        watches = [
-            asyncio.create_task(keeper.run(partial(node.bring_up, target)))
+        site.recover()
+        await node.start(site.targets())
+        tasks = [
+            asyncio.create_task(keeper.run(partial(bring_up, target)))
             for target, keeper in keepers.items()
         ]
-        listeners = [asyncio.create_task(events.listen(keeper)) for keeper in keepers.values()]
+        tasks += [asyncio.create_task(events.listen(keeper)) for keeper in keepers.values()]
+        tasks.append(asyncio.create_task(site.run()))
         for server in servers:
             await server.start()
+        await cni.start()
         served = True
         log.info("serving: state=%s listen=%s", wanted.state, wanted.listen)
         stopped = asyncio.create_task(stopping.wait())
-        tasks = (*watches, *listeners)
         await asyncio.wait((stopped, *tasks), return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
                 task.result()  # raises: without its keepers the agent is of no use
             task.cancel()
     finally:
-        await asyncio.gather(*(server.stop(_GRACE_S) for server in servers))
+        await asyncio.gather(cni.stop(), *(server.stop(_GRACE_S) for server in servers))
+        await site.stop()
         for keeper in keepers.values():
             # Who fails to serve leaves no data plane behind that was not there before.
             if with_dataplanes or not (served or keeper.took_over):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Final, final
 
@@ -24,6 +24,7 @@ from p4kube_core.agent.refusal import (
     listed,
 )
 from p4kube_core.agent.settings import Settings
+from p4kube_core.agent.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -75,17 +76,20 @@ class Node:
             journal.recovered = []
             self.devices[held.device_id] = self._device(held, journal)
 
-    async def start(self) -> None:
+    async def start(self, needed: Set[str] = frozenset()) -> None:
         """Have every data plane that a device or an earlier agent needs; bring the devices up.
 
         One that does not start is tried again, and again; devices wait for it.
-        """
-        await asyncio.gather(*map(self._start, self.keepers))
 
-    async def _start(self, target: str) -> None:
+        Args:
+            needed: targets that others need.
+        """
+        await asyncio.gather(*(self._start(target, target in needed) for target in self.keepers))
+
+    async def _start(self, target: str, needed: bool) -> None:
         keeper = self.keepers[target]
         devices = self._on(target)
-        if not devices and not keeper.left_behind:
+        if not devices and not needed and not keeper.left_behind:
             return
         try:
             await keeper.start()
@@ -187,6 +191,18 @@ class Node:
         made = self.devices[held.device_id] = self._device(held, journal)
         return made
 
+    async def probe(self, target: str, store: Store, number: int) -> None:
+        """Have a data plane load a program, and drop it again.
+
+        Args:
+            number: no other probe has it, nor a device.
+
+        Raises:
+            Refusal: it cannot be loaded; UNAVAILABLE: there is no data plane to ask.
+        """
+        held = DeviceRecord(number, "probe", target)
+        await self._device(held, Journal(self._path(number))).probe(store)
+
     async def remove_instance(self, device_id: int) -> None:
         """Take one off the data plane, and forget it; fine where there is none.
 
@@ -194,10 +210,12 @@ class Node:
             Refusal: the data plane does not let it go.
         """
         device = self.devices.get(device_id)
-        if device is not None:
-            await device.remove()
-            del self.devices[device_id]
-            self.on_remove(device_id)
+        if device is None:
+            self._path(device_id).unlink(missing_ok=True)
+            return
+        await device.remove()
+        self.devices.pop(device_id, None)
+        self.on_remove(device_id)
 
     def _path(self, device_id: int) -> Path:
         return self._settings.journal / f"{device_id}{_SUFFIX}"

@@ -81,6 +81,10 @@ class Settings:
         return self.state / "agent.sock"
 
     @property
+    def cni_socket(self) -> Path:
+        return self.state / "cni.sock"
+
+    @property
     def pid_file(self) -> Path:
         return self.state / "agent.pid"
 

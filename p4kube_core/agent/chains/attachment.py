@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from p4kube_core.agent.chains import form
+from p4kube_core.agent import form
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, Refusal
 from p4kube_core.model.attachment import Attachment, InterfaceTarget, PodTarget, Target
 

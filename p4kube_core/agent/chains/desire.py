@@ -18,7 +18,7 @@ Key = tuple[str, str]
 
 OUTSIDE: Final = "outside"
 INSIDE: Final = "inside"
-_SIDES: Final = (OUTSIDE, INSIDE)
+SIDES: Final = (OUTSIDE, INSIDE)
 _HOOKS: Final = {OUTSIDE: "egress", INSIDE: "ingress"}  # of the host's end of a pod's wire
 _DEVICES_A_CHAIN: Final = 16  # ids set aside for one
 _PORT: Final = re.compile(r"([ce])([1-9][0-9]*)\.")
@@ -32,6 +32,11 @@ class Chain:
     attachment: str
     target: str
     functions: tuple[str, ...]
+
+    def is_like(self, other: Chain | None) -> bool:
+        """Say whether it is made of the same in the same place."""
+        mine = self.target, self.functions
+        return other is not None and mine == (other.target, other.functions)
 
 
 @final
@@ -68,36 +73,35 @@ def target_of(endpoint: Endpoint) -> Target:
     return PodTarget(endpoint.namespace, endpoint.name, endpoint.interface)
 
 
-def chains(
+def wanted(
     functions: Mapping[str, Function],
-    attachments: Iterable[Attachment],
-    endpoints: Mapping[Key, Endpoint],
-) -> dict[Key, Chain | Excuse]:
-    """The chain that each endpoint is to have, or why it cannot; those without are not there."""
-    by_target = {attachment.target: attachment for attachment in attachments}
-    found: dict[Key, Chain | Excuse] = {}
-    pods: dict[str, str] = {}  # whose functions are on an interface
-    for key, endpoint in sorted(endpoints.items(), reverse=True):  # pods come first
-        attachment = by_target.get(target_of(endpoint))
-        if attachment is None:
-            continue
-        holder = pods.setdefault(endpoint.host_interface, attachment.name)
-        if holder is not attachment.name:
-            found[key] = Excuse(
-                "InterfaceInUse",
-                f"interface {endpoint.host_interface} has functions by attachment {holder}, as a "
-                "pod's",
-            )
-            continue
-        found[key] = _chain(functions, attachment)
-    return found
+    attachments: Mapping[Target, Attachment],
+    endpoint: Endpoint,
+    others: Iterable[Endpoint] = (),
+) -> Chain | Excuse | None:
+    """The chain that an endpoint is to have, or why it cannot; None: it is to have none.
+
+    Args:
+        others: endpoints beside it.
+    """
+    attachment = attachments.get(target_of(endpoint))
+    if attachment is None:
+        return None
+    if not endpoint.container_id:
+        for other in others:
+            holder = attachments.get(target_of(other)) if other.container_id else None
+            if holder is not None and other.host_interface == endpoint.host_interface:
+                return Excuse(
+                    "InterfaceInUse",
+                    f"interface {endpoint.host_interface} has functions by attachment "
+                    f"{holder.name}, as {holder.target}",
+                )
+    return chain(functions, attachment)
 
 
-def _chain(functions: Mapping[str, Function], attachment: Attachment) -> Chain | Excuse:
-    members = [functions[name] for name in attachment.functions if name in functions]
-    if len(members) < len(attachment.functions):
-        missing = next(name for name in attachment.functions if name not in functions)
-        return Excuse("UnknownFunction", f"no function {missing!r}")
+def chain(functions: Mapping[str, Function], attachment: Attachment) -> Chain | Excuse:
+    """The chain that an attachment speaks of, which must name functions that are there."""
+    members = [functions[name] for name in attachment.functions]
     target = target_for(members)
     if isinstance(target, Excuse):
         return target
@@ -105,8 +109,8 @@ def _chain(functions: Mapping[str, Function], attachment: Attachment) -> Chain |
         why = unfit_for_ebpf(members) or "one of its functions is for target dpdk alone"
         return Excuse(
             "Unsupported",
-            f"functions of target dpdk stand between ports or at a pod, not on an interface of "
-            f"the machine; and {why}",
+            "functions of target dpdk stand between ports or at a pod, not on an interface of the "
+            f"machine; and {why}",
         )
     return Chain(attachment.name, target, attachment.functions)
 
@@ -133,40 +137,47 @@ def unfit_for_ebpf(members: Sequence[Function]) -> str | None:
     return None
 
 
-def part(
-    endpoint: int, host_interface: str, number: int, chain: Chain, functions: Mapping[str, Function]
-) -> Part:
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a chain stands."""
+
+    endpoint: int  # its number; ports on the wire keep their names when the chain changes
+    host_interface: str
+    namespace: str  # where spliced wires are
+
+
+def part(place: Place, number: int, chain: Chain, functions: Mapping[str, Function]) -> Part:
     """What makes a chain.
 
     Args:
-        endpoint: its number; the ports on the wire keep their names when the chain changes.
         number: the chain's, by which its devices and patches are named; no other has had it.
     """
     devices: dict[int, str] = {}
     ports: dict[str, Port] = {}
     wires: dict[str, tuple[int, int]] = {}
     last = len(chain.functions) - 1
-    for place, name in enumerate(chain.functions):
+    for member, name in enumerate(chain.functions):
         function = functions[name]
-        device = instance_id(number, place)
+        device = instance_id(number, member)
         devices[device] = function.digest
         for side, p4_port, end, neighbour in (
-            (OUTSIDE, function.sides.outside, 0, place - 1),
-            (INSIDE, function.sides.inside, last, place + 1),
+            (OUTSIDE, function.sides.outside, 0, member - 1),
+            (INSIDE, function.sides.inside, last, member + 1),
         ):
-            if place == end:
-                port = hook_name(endpoint, side)
-                ports[port] = _hook(endpoint, host_interface, side, chain.target)
+            if member == end:
+                port = hook_name(place.endpoint, side)
+                ports[port] = _hook(place, side, chain.target)
             else:
                 other = INSIDE if side == OUTSIDE else OUTSIDE
-                port = _patch_name(number, place, side)
+                port = _patch_name(number, member, side)
                 ports[port] = Port("patch", (("peer", _patch_name(number, neighbour, other)),))
             wires[port] = (device, p4_port)
     return Part(devices, ports, wires)
 
 
-def instance_id(number: int, place: int) -> int:
-    return FIRST_INSTANCE_ID + number * _DEVICES_A_CHAIN + place
+def instance_id(number: int, member: int) -> int:
+    return FIRST_INSTANCE_ID + number * _DEVICES_A_CHAIN + member
 
 
 def chain_of_instance(device_id: int) -> int:
@@ -189,15 +200,16 @@ def is_hook(port: str) -> bool:
 
 
 def spliced(endpoint: int, side: str) -> str:
-    """The interface of the host that is one side of a spliced endpoint."""
+    """The interface that is one side of a spliced endpoint."""
     return f"p4k{endpoint}{side[0]}"
 
 
-def _hook(endpoint: int, host_interface: str, side: str, target: str) -> Port:
+def _hook(place: Place, side: str, target: str) -> Port:
     if target == "ebpf":
-        return Port("tc", (("interface", host_interface), ("hook", _HOOKS[side])))
-    return Port("packet", (("interface", spliced(endpoint, side)),))
+        return Port("tc", (("interface", place.host_interface), ("hook", _HOOKS[side])))
+    interface = spliced(place.endpoint, side)
+    return Port("packet", (("interface", interface), ("netns", place.namespace)))
 
 
-def _patch_name(number: int, place: int, side: str) -> str:
-    return f"c{number}.{place}.{side}"
+def _patch_name(number: int, member: int, side: str) -> str:
+    return f"c{number}.{member}.{side}"

@@ -12,8 +12,7 @@ from typing import Any, Final, final
 from google.protobuf.message import DecodeError
 
 from p4kube_core import protos
-from p4kube_core.agent import pipeline
-from p4kube_core.agent.chains import form
+from p4kube_core.agent import form, pipeline
 from p4kube_core.agent.plan import Plan
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, Refusal
 from p4kube_core.agent.settings import TARGETS

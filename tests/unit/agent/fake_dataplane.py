@@ -161,6 +161,10 @@ class FakeDataplane:
             raise Failure("exists", f"there is a port '{request['name']}' already")
         if request.get("interface", "") == "nosuch0":
             raise Failure("not_found", "there is no interface 'nosuch0'")
+        place = [request.get(key) for key in ("interface", "hook", "netns")]
+        for other in self.ports.values():
+            if place[0] and place == [other.get(key) for key in ("interface", "hook", "netns")]:
+                raise Failure("busy", f"interface '{place[0]}' is in use by '{other['name']}'")
         self.ports[request["name"]] = {**request, "device": None, "port": None}
 
     def op_port_remove(self, request: Any, blob: bytes) -> None:
@@ -217,11 +221,19 @@ class FakeDataplane:
         }
 
     def op_wire(self, request: Any, blob: bytes) -> None:
+        wires = request.get("wires", [request])
+        for wire in wires:
+            self.device(wire, "device")
+            if wire["name"] not in self.ports:
+                raise Failure("not_found", f"there is no port '{wire['name']}'")
+        for wire in wires:
+            self.ports[wire["name"]] |= {"device": wire["device"], "port": wire["port"]}
+
+    def op_unwire(self, request: Any, blob: bytes) -> None:
         self.device(request, "device")
-        port = self.ports.get(request["name"])
-        if port is None:
+        if request["name"] not in self.ports:
             raise Failure("not_found", f"there is no port '{request['name']}'")
-        port["device"], port["port"] = request["device"], request["port"]
+        self.ports[request["name"]] |= {"device": None, "port": None}
 
     def op_entries_write(self, request: Any, blob: bytes) -> Any:
         table = self.table(request)

@@ -25,7 +25,7 @@ FUNCTIONS = {
     "odd": function("odd", "dpdk", ebpf="odd.p4:7:3: a loop"),
 }
 POD = Endpoint("c1", "eth0", "/run/netns/c1", "veth1", "prod", "shop", "pods")
-KEY = ("c1", "eth0")
+PLACE = desire.Place(5, "veth1", "/run/p4kube/splice")
 SHOP = PodTarget("prod", "shop", "eth0")
 
 
@@ -34,8 +34,7 @@ def attach(*names: str, target: Any = SHOP) -> Attachment:
 
 
 def chain(attachment: Attachment, endpoint: Endpoint = POD) -> Chain | Excuse | None:
-    key = (endpoint.container_id, endpoint.interface)
-    return desire.chains(FUNCTIONS, [attachment], {key: endpoint}).get(key)
+    return desire.wanted(FUNCTIONS, {attachment.target: attachment}, endpoint)
 
 
 def test_a_pod_has_the_functions_that_are_attached_to_it_in_the_kernel() -> None:
@@ -71,18 +70,20 @@ def test_an_interface_of_the_machine_has_functions_in_the_kernel_only() -> None:
 
 def test_a_pods_interface_is_not_attached_once_more_as_the_machines() -> None:
     machine = desire.endpoint_of("veth1")
-    wanted = [attach("web"), Attachment("b", InterfaceTarget("veth1"), ("nat",))]
-    found = desire.chains(FUNCTIONS, wanted, {KEY: POD, ("", "veth1"): machine})
-    assert found == {
-        KEY: Chain("a", "ebpf", ("web",)),
-        ("", "veth1"): Excuse(
-            "InterfaceInUse", "interface veth1 has functions by attachment a, as a pod's"
-        ),
-    }
+    other = Attachment("b", InterfaceTarget("veth1"), ("nat",))
+    both = {SHOP: attach("web"), other.target: other}
+    assert desire.wanted(FUNCTIONS, both, POD, [machine]) == Chain("a", "ebpf", ("web",))
+    assert desire.wanted(FUNCTIONS, both, machine, [POD]) == Excuse(
+        "InterfaceInUse",
+        "interface veth1 has functions by attachment a, as pod prod/shop, eth0",
+    )
+    assert desire.wanted(FUNCTIONS, {other.target: other}, machine, [POD]) == Chain(
+        "b", "ebpf", ("nat",)
+    )
 
 
 def test_the_first_function_is_outside_and_the_last_inside() -> None:
-    made = desire.part(5, "veth1", 9, Chain("a", "ebpf", ("web", "nat")), FUNCTIONS)
+    made = desire.part(PLACE, 9, Chain("a", "ebpf", ("web", "nat")), FUNCTIONS)
     one, two = desire.instance_id(9, 0), desire.instance_id(9, 1)
     assert made.devices == {one: "digest of web", two: "digest of nat"}
     assert made.ports == {
@@ -100,7 +101,7 @@ def test_the_first_function_is_outside_and_the_last_inside() -> None:
 
 
 def test_what_is_on_a_data_plane_says_whose_it_is() -> None:
-    made = desire.part(5, "veth1", 9, Chain("a", "ebpf", ("web", "nat")), FUNCTIONS)
+    made = desire.part(PLACE, 9, Chain("a", "ebpf", ("web", "nat")), FUNCTIONS)
     assert {desire.owner_of_port(name) for name in made.ports} == {("e", 5), ("c", 9)}
     assert {desire.chain_of_instance(device) for device in made.devices} == {9}
     for name in ("1.1-abcdef12", "e.outside", "e0.inside", "eth0", "c9"):

@@ -14,6 +14,7 @@ from p4kube_core.agent.chains.plan import State
 from p4kube_core.model.function import Sides
 
 ENDPOINT = 5
+PLACE = desire.Place(ENDPOINT, "veth0", "/run/p4kube/splice")
 HOOKS = [desire.hook_name(ENDPOINT, side) for side in (OUTSIDE, INSIDE)]
 
 
@@ -37,7 +38,7 @@ class Wish:
         if not self.members:
             return State({})
         chain = Chain("x", self.target, self.members)
-        part = desire.part(ENDPOINT, "veth0", self.number, chain, functions(self.edition))
+        part = desire.part(PLACE, self.number, chain, functions(self.edition))
         return State({self.target: part}, self.target == "dpdk")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, Refusal
 
-MAX_NAME_BYTES: Final = 127
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,125}[a-z0-9])?")
 
 
 def wanted(request: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
@@ -27,8 +28,12 @@ def wanted(request: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
 def name(request: Mapping[str, Any]) -> str:
     """The name of what is put; raises as `wanted`."""
     found: str = wanted(request, "name", str, "the request")
-    if not 0 < len(found.encode()) <= MAX_NAME_BYTES:
-        raise Refusal(INVALID_ARGUMENT, f"want a name of 1 to {MAX_NAME_BYTES} bytes")
+    if not _NAME.fullmatch(found):
+        raise Refusal(
+            INVALID_ARGUMENT,
+            "want a name of at most 127 lower-case letters, digits, '-' and '.', got "
+            f"{found!r:.60}",
+        )
     return found
 
 
