@@ -82,8 +82,9 @@ class AgentClient:
 
         Returns:
             `refused`: what data planes have against its programs, by target; if anything, nothing
-            was changed. Else whether it is `new` or `changed`; entries `added`, `changed` and
-            `removed`; and `problems` where it is attached, one sentence each.
+            was changed. Else whether it is `new` or `changed`; how many `entries` were added,
+            changed and removed, and whether the `program` is another one; and `problems` where it
+            is attached, one sentence each.
         """
         return self._call("PutFunction", dict(function))
 

@@ -8,6 +8,8 @@ from typing import Final, final
 
 DEFAULT_STATE: Final = Path("/run/p4kube")
 TARGETS: Final = ("dpdk", "ebpf")
+KEPT: Final = ("journal", "functions", "attachments", "endpoints")
+"""Directories below the state directory, with what was acknowledged."""
 _PROGRAMS: Final = Path(__file__).parent.parent / "dataplane"
 DEFAULT_DPDK: Final = _PROGRAMS / "dpdk/build/release/p4kube-dataplane"
 DEFAULT_EBPF: Final = _PROGRAMS / "ebpf/build/release/p4kube-bpf"

@@ -90,8 +90,10 @@ def stop(state: Path) -> None:
 
 def left_behind(state: Path) -> bool:
     """Say whether there is something that an agent of this directory would take over."""
-    journals = settings.Settings(state=state).journal.glob("*.journal")
-    return any(journals) or any(not _is_lost(pid) for pid in processes(state))
+    kept = (path for name in settings.KEPT for path in (state / name).glob("*"))
+    return any(path.suffix != ".unreadable" for path in kept) or any(
+        not _is_lost(pid) for pid in processes(state)
+    )
 
 
 def end_lost(state: Path) -> None:

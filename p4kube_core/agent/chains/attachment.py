@@ -26,7 +26,7 @@ def read(request: Mapping[str, Any]) -> Attachment:
             INVALID_ARGUMENT,
             f"{where}: want the names of 1 to {MOST_FUNCTIONS} functions, got {functions!r:.60}",
         )
-    target = _target(form.wanted(request, "target", dict, where), f"{where}, target")
+    target = read_target(form.wanted(request, "target", dict, where), f"{where}, target")
     return Attachment(name, target, tuple(functions))
 
 
@@ -47,7 +47,8 @@ def target_json(target: Target) -> dict[str, str]:
             return {"kind": "Interface", "name": name}
 
 
-def _target(given: Mapping[str, Any], where: str) -> Target:
+def read_target(given: Mapping[str, Any], where: str = "target") -> Target:
+    """Read what `target_json` wrote; raises as `read`."""
     kind = form.wanted(given, "kind", str, where)
     if kind == "Pod":
         parts = (

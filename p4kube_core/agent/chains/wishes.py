@@ -36,11 +36,12 @@ class Wishes:
 
         Returns:
             `refused`: what data planes have against the programs, by target; if anything, nothing
-            was changed. Else whether it is `new` or `changed`, and how; and `problems` of endpoints
-            that it is attached to.
+            was changed. Else whether it is `new` or `changed`, how many `entries` by what was done
+            to them, whether the `program` is another; and `problems` of endpoints that it is
+            attached to.
 
         Raises:
-            Refusal: it is no function, or attachments that are there cannot do with it.
+            Refusal: it is no function.
         """
         site = self._site
         new = function.read(request)
@@ -50,7 +51,6 @@ class Wishes:
         refused = await self._refused(new, old)
         if refused:
             return {"refused": refused, "new": False, "changed": False, "problems": []}
-        self._check({**site.functions, new.name: new}, site.attachments)
         site.shelves["functions"].put(new.name, request)
         site.functions[new.name] = new
         log.info("put a function: name=%s targets=%s", new.name, ",".join(new.stores))
@@ -60,7 +60,7 @@ class Wishes:
             if one.chain is not None and new.name in one.chain.functions
         )
         said = {"refused": {}, "new": old is None, "changed": True, "problems": problems}
-        return said if old is None else {**said, **function.changes(old, new)}
+        return said if old is None else {**said, **_differences(old, new)}
 
     def remove_function(self, name: str) -> None:
         """Have no such function; fine where there is none.
@@ -94,7 +94,7 @@ class Wishes:
         changed = site.attachments.get(new.name) != new
         problems: list[str] = []
         if changed:
-            self._check(site.functions, {**site.attachments, new.name: new})
+            self._check(new)
             site.shelves["attachments"].put(new.name, attachment.to_json(new))
             before = self._concerned(new.name)
             site.attachments[new.name] = new
@@ -132,22 +132,22 @@ class Wishes:
             or (one.chain is not None and one.chain.attachment == name)
         ]
 
-    def _check(self, functions: Mapping[str, Function], wanted: Mapping[str, Attachment]) -> None:
-        """Refuse what some attachment could stand nowhere with."""
-        targets: dict[object, str] = {}
-        for one in wanted.values():
-            for name in one.functions:
-                if name not in functions:
-                    raise Refusal(NOT_FOUND, f"attachment {one.name}: {_unknown(name, functions)}")
-            chain = desire.chain(functions, one)
-            if isinstance(chain, Excuse):
-                raise Refusal(FAILED_PRECONDITION, f"attachment {one.name}: {chain.message}")
-            first = targets.setdefault(one.target, one.name)
-            if first is not one.name:
+    def _check(self, one: Attachment) -> None:
+        """Refuse what could stand nowhere."""
+        functions = self._site.functions
+        where = f"attachment {one.name}"
+        for name in one.functions:
+            if name not in functions:
+                raise Refusal(NOT_FOUND, f"{where}: {_unknown(name, functions)}")
+        chain = desire.chain(functions, one)
+        if isinstance(chain, Excuse):
+            raise Refusal(FAILED_PRECONDITION, f"{where}: {chain.message}")
+        for other in self._site.attachments.values():
+            if other.target == one.target and other.name != one.name:
                 raise Refusal(
                     ALREADY_EXISTS,
-                    f"attachment {one.name}: {one.target} has functions by attachment {first}; "
-                    "want all in one, in their order",
+                    f"{where}: {one.target} has functions by attachment {other.name}; want all in "
+                    "one, in their order",
                 )
 
     async def _refused(self, new: Function, old: Function | None) -> dict[str, str]:
@@ -165,6 +165,16 @@ class Wishes:
                     raise
                 refused[target] = e.message
         return refused
+
+
+def _differences(old: Function, new: Function) -> dict[str, Any]:
+    digests = (
+        {target: store.pipeline.manifest.digest for target, store in one.stores.items()}
+        for one in (old, new)
+    )
+    before, after = digests
+    replaced = any(after.get(target, digest) != digest for target, digest in before.items())
+    return {"program": replaced, "entries": function.changes(old, new)}
 
 
 def _unknown(name: str, functions: Mapping[str, Function]) -> str:

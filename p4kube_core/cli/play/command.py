@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, assert_never, final
+from typing import Any, Final, final
 
-from p4kube_core import errors, protos
+from p4kube_core import errors
 from p4kube_core.agent import client, settings
-from p4kube_core.cli import compilation, machine, private_agent, progress
-from p4kube_core.cli.play import manifest, preflight, target
-from p4kube_core.model import artifact as artifacts
-from p4kube_core.model import function as model
-from p4kube_core.reconciler import desire, plan
-from p4kube_core.switch import blocking, failures, schema, values
+from p4kube_core.cli import machine, private_agent, progress
+from p4kube_core.cli.play import attached, between, manifest, preflight, target, words
+from p4kube_core.cli.play.attached import Attached
+from p4kube_core.cli.play.compiled import Compiled, compiled
+from p4kube_core.cli.play.manifest import Manifest
 
 OURS: Final = "played"  # this file says that play started the agent, so play may stop it
+_NOTHING: Final[Mapping[str, Any]] = {
+    "devices": [],
+    "functions": [],
+    "attachments": [],
+    "endpoints": [],
+}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,105 +31,114 @@ def run(options: argparse.Namespace) -> int:
         return _down(options)
     if not options.files:
         raise errors.ManifestError("want at least one FILE.yaml to play")
-    functions = manifest.read(options.files).functions
-    wanted = [_Wanted.of(f, target.choose(f, options.target)) for f in functions]
     state: Path = options.state
-    for name in {one.target for one in wanted}:
+    read = manifest.read(options.files)
+    if private_agent.left_behind(state) and not options.dry_run:
+        with private_agent.alone(state):
+            _revived(state)  # what plays already, only the agent knows
+    status = _status(state)
+    _refuse(read, status)
+    wanted = _Wanted.of(read, status, options.target)
+    for name in wanted.targets():
         machine.require_dataplane(name)
     machine.require_same_network(state)
     if options.dry_run:
-        _refuse(wanted, _devices(state))
-        for one in wanted:
-            count = _count(one.entries, "entry")
-            print(f"{one.function.name}: can be played on target {one.target}, {count}")
+        wanted.refuse(_status(state))
+        print("\n".join(wanted.said()))
         return 0
     with private_agent.alone(state):
         _play_all(wanted, state)
     return 0
 
 
-def _play_all(wanted: Sequence[_Wanted], state: Path) -> None:
-    functions = [one.function for one in wanted]
+@final
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """All that is to be played, compiled and resolved."""
+
+    manifest: Manifest
+    between: Sequence[Compiled]  # functions between ports
+    attached: Sequence[Attached]
+
+    @classmethod
+    def of(cls, read: Manifest, status: Mapping[str, Any], given: str | None) -> _Wanted:
+        alone = [compiled(f, target.choose(f, given)) for f in read.functions if f.ports]
+        rest = [f for f in read.functions if not f.ports]
+        known = _targets(status)
+        return cls(read, alone, attached.resolve(rest, read.attachments, known, given))
+
+    def targets(self) -> set[str]:
+        found = {one.target for one in self.between}
+        return found | {name for one in self.attached for name in one.programs}
+
+    def refuse(self, status: Mapping[str, Any]) -> None:
+        """Raise with what is in the way here."""
+        _refuse(self.manifest, status)
+        problems = preflight.problems(
+            [(one.function, one.target) for one in self.between], status["devices"]
+        )
+        if problems:
+            raise errors.ManifestError(problems)
+
+    def said(self) -> list[str]:
+        """What would be played, a line each."""
+        lines = [
+            f"{one.function.name}: can be played on target {one.target}, "
+            f"{words.count(one.entries, 'entry')}"
+            for one in self.between
+        ]
+        lines += [
+            f"{one.function.name}: can be attached on target {' and '.join(one.programs)}, "
+            f"{words.count(one.any.entries, 'entry')}"
+            for one in self.attached
+        ]
+        lines += [
+            f"{one.name}: {', '.join(one.functions)} can be attached to {one.target}"
+            for one in self.manifest.attachments
+        ]
+        return lines
+
+
+def _play_all(wanted: _Wanted, state: Path) -> None:
     ours = not _revived(state)
-    devices = _devices(state)
-    _refuse(wanted, devices)
+    status = _status(state)
+    wanted.refuse(status)
     try:
         with progress.step("starting the agent"):
             client.spawn(settings.Settings(state=state))
         if ours:
             (state / OURS).touch()
         with client.AgentClient(state) as agent:
-            ids = _ids(functions, devices)
-            for one in wanted:
-                _play(agent, one, ids[one.function.name], devices)
+            between.play(agent, wanted.between, status["devices"])
+            attachments = wanted.manifest.attachments
+            attached.play(agent, wanted.attached, attachments, _targets(status))
+            problems = attached.problems(agent.status(), wanted.attached)
     except BaseException:
         if ours:
             with private_agent.undisturbed():
-                _undo(state, {one.name for one in functions})
+                _undo(state, wanted.manifest)
         raise
-
-
-def _refuse(wanted: Sequence[_Wanted], devices: Sequence[Mapping[str, Any]]) -> None:
-    problems = preflight.problems([(one.function, one.target) for one in wanted], devices)
     if problems:
         raise errors.ManifestError(problems)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A function with its compiled program, everything resolved."""
-
-    function: model.NetworkFunction
-    artifact: artifacts.Artifact
-    schema: schema.Schema
-    state: tuple[values.Entity, ...]
-    sizes: Mapping[str, int]
-
-    @classmethod
-    def of(cls, function: model.NetworkFunction, target: str) -> _Wanted:
-        made = compilation.artifact_of(function.program, target)
-        known = schema.from_p4info(protos.p4info.P4Info.FromString(made.p4info))
-        state = desire.entities(known, function.state)
-        sizes = {table.name: table.size for table in made.manifest.tables}
-        problems = [
-            f"{function.place}: {count} entries for {table}, which has room for {sizes[table]}"
-            for table, count in _counts(state).items()
-            if count > sizes.get(table, count)
-        ]
-        if problems:
-            raise errors.ManifestError(problems)
-        return cls(function, made, known, state, sizes)
-
-    @property
-    def entries(self) -> int:
-        return sum(isinstance(one, values.TableEntry) for one in self.state)
-
-    @property
-    def target(self) -> str:
-        return self.artifact.manifest.target
-
-    @property
-    def cookie(self) -> int:
-        """Of the program's content, so that one that runs already is not loaded again."""
-        return int(self.artifact.manifest.digest.removeprefix("sha256:")[:16], 16)
+def _refuse(read: Manifest, status: Mapping[str, Any]) -> None:
+    problems = preflight.at_odds(read, status)
+    if problems:
+        raise errors.ManifestError(problems)
 
 
-def _counts(state: Iterable[values.Entity]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for entry in state:
-        if isinstance(entry, values.TableEntry) and not entry.default:
-            counts[entry.table] = counts.get(entry.table, 0) + 1
-    return counts
-
-
-def _devices(state: Path) -> list[dict[str, Any]]:
+def _status(state: Path) -> Mapping[str, Any]:
     """What runs already; nothing where there is no agent."""
     if not client.running(state):
-        return []
+        return _NOTHING
     with client.AgentClient(state) as agent:
-        devices: list[dict[str, Any]] = agent.status()["devices"]
-        return devices
+        return agent.status()
+
+
+def _targets(status: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Of the functions that the agent holds for attachments, by name."""
+    return {function["name"]: function["targets"] for function in status["functions"]}
 
 
 def _revived(state: Path) -> bool:
@@ -140,169 +153,75 @@ def _revived(state: Path) -> bool:
     return True
 
 
-def _undo(state: Path, names: Set[str]) -> None:
+def _undo(state: Path, read: Manifest) -> None:
     """End the agent that a failed play started, and leave nothing for the next one to take over.
 
     Unless somebody else plays something on it by now.
     """
     with suppress(errors.P4KubeError), client.AgentClient(state) as agent:
-        devices = agent.status()["devices"]
-        for device in devices:
-            if device["name"] in names:
-                agent.remove_device(int(device["device_id"]))
-        if any(device["name"] not in names for device in devices):
+        _remove(agent, agent.status(), read)
+        if _is_used(agent.status()):
             return
     private_agent.stop(state)
     (state / OURS).unlink(missing_ok=True)
 
 
-def _ids(
-    functions: Sequence[model.NetworkFunction], devices: Sequence[Mapping[str, Any]]
-) -> dict[str, int]:
-    """A device id for each function: the one that it has, or the lowest that is free."""
-    ids = {device["name"]: int(device["device_id"]) for device in devices}
-    for function in functions:
-        if function.name not in ids:
-            ids[function.name] = next(i for i in range(1, 1 << 31) if i not in ids.values())
-    return ids
-
-
-def _play(
-    agent: client.AgentClient,
-    one: _Wanted,
-    device_id: int,
-    devices: Sequence[Mapping[str, Any]],
-) -> None:
-    """Have one function as it is wanted; a new one is on the wire only when it is programmed."""
-    name = one.function.name
-    ports = [_port(port) for port in one.function.ports]
-    known = any(device["name"] == name for device in devices)
-    try:
-        if not known:
-            agent.put_device(device_id, name, target=one.target)
-        with blocking.connect(agent.address, device_id) as session:
-            loaded = _load(session, one)
-            updates = _program(session, one)
-        agent.put_device(device_id, name, ports, one.target)
-    except BaseException:
-        if not known:
-            with suppress(errors.P4KubeError):
-                agent.remove_device(device_id)
-        raise
-    if known:
-        print(f"{name}: {'program replaced, ' if loaded else ''}{_said(updates)}")
-    else:
-        count = _count(one.entries, "entry")
-        print(f"{name}: playing as device {device_id} on target {one.target}, {count}")
-    sys.stdout.flush()
-
-
-def _load(session: blocking.BlockingSession, one: _Wanted) -> bool:
-    """Give the device its program, unless it has it."""
-    held = session.get_pipeline(cookie_only=True)
-    if held is not None and held.cookie.cookie == one.cookie:
-        return False
-    packed = artifacts.pack(one.artifact)
-    if held is not None:
-        # Entries stay in force, and counts go on, if the new program has those tables.
-        with suppress(failures.Refused):
-            session.set_pipeline(
-                packed, one.artifact.p4info, values.PipelineAction.RECONCILE_AND_COMMIT, one.cookie
-            )
-            return True
-    session.set_pipeline(packed, one.artifact.p4info, cookie=one.cookie)
-    return True
-
-
-def _program(session: blocking.BlockingSession, one: _Wanted) -> list[values.Update]:
-    observed = [*session.read_state(), *_changed_defaults(session, one)]
-    made: list[values.Update] = []
-    for write in plan.writes(one.state, observed, one.sizes):
-        session.write(write)
-        made += write
-    return made
-
-
-def _changed_defaults(
-    session: blocking.BlockingSession, one: _Wanted
-) -> Iterable[values.TableEntry]:
-    """The default entries that are not the program's own, or are to be set."""
-    manifest_ = one.artifact.manifest
-    wanted = {e.table for e in one.state if isinstance(e, values.TableEntry) and e.default}
-    for table in manifest_.tables:
-        if table.const_default:
-            continue
-        for entry in session.read(values.TableEntry(table.name, default=True)):
-            assert isinstance(entry, values.TableEntry)
-            index = int.from_bytes(table.default[:2], "big")
-            data = table.default[2:]
-            own = manifest_.actions[index]
-            params = {
-                p.name: int.from_bytes(data[p.offset : p.offset + p.bytes], "big")
-                for p in own.params
-            }
-            if table.name in wanted or (entry.action, entry.params) != (own.name, params):
-                yield entry
-
-
-def _said(updates: Sequence[values.Update]) -> str:
-    if not updates:
-        return "unchanged"
-    words = {
-        values.Kind.INSERT: "added",
-        values.Kind.MODIFY: "changed",
-        values.Kind.DELETE: "removed",
-    }
-    counts = {word: sum(u.kind is kind for u in updates) for kind, word in words.items()}
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-
-
-def _count(number: int, noun: str) -> str:
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number} {noun if number == 1 else plural}"
-
-
-def _port(port: model.Port) -> client.Port:
-    match port.wire:
-        case model.InterfacePort(name):
-            return client.Port(port.number, "packet", {"interface": name})
-        case model.TapPort(name):
-            return client.Port(port.number, "tap", {"interface": name})
-        case model.VhostUserPort(socket, server):
-            return client.Port(port.number, "vhost", {"socket": str(socket), "server": server})
-        case model.CpuPort():
-            return client.Port(port.number, "cpu")
-        case _:
-            assert_never(port.wire)
-
-
 def _down(options: argparse.Namespace) -> int:
     """Take functions away; when none is left, stop what play started."""
     state: Path = options.state
-    names = (
-        {function.name for function in manifest.read(options.files).functions}
-        if options.files
-        else None
-    )
+    read = manifest.read(options.files) if options.files else None
     with private_agent.alone(state):
         if not _revived(state):
             print("nothing is playing")
         else:
-            _take_away(state, names)
+            _take_away(state, read)
     return 0
 
 
-def _take_away(state: Path, names: Set[str] | None) -> None:
+def _take_away(state: Path, read: Manifest | None) -> None:
     with client.AgentClient(state) as agent:
-        devices = agent.status()["devices"]
-        gone = [d for d in devices if names is None or d["name"] in names]
-        for device in gone:
-            agent.remove_device(int(device["device_id"]))
-            print(f"{device['name']}: taken away")
-        for name in sorted((names or set()) - {d["name"] for d in devices}):
-            print(f"{name}: was not playing")
-        left = len(devices) - len(gone)
-    if left == 0 and (state / OURS).exists():
+        status = agent.status()
+        gone = _remove(agent, status, read)
+        for name in gone:
+            print(f"{name}: taken away")
+        if read is not None:
+            names = {one.name for one in read.attachments} | {one.name for one in read.functions}
+            for name in sorted(names - set(gone)):
+                print(f"{name}: was not playing")
+        left = _is_used(agent.status())
+    if not left and (state / OURS).exists():
         private_agent.stop(state)
         (state / OURS).unlink(missing_ok=True)
         print("agent and data planes stopped")
+
+
+def _remove(
+    agent: client.AgentClient, status: Mapping[str, Any], read: Manifest | None
+) -> list[str]:
+    """Take away what is read, or all; attachments before functions, which they are of.
+
+    Returns:
+        Their names.
+    """
+    wanted = None if read is None else {one.name for one in read.attachments}
+    gone: list[str] = []
+    for name in _named(status["attachments"], wanted):
+        agent.remove_attachment(name)
+        gone.append(name)
+    wanted = None if read is None else {one.name for one in read.functions}
+    for name in _named(status["functions"], wanted):
+        agent.remove_function(name)
+        gone.append(name)
+    ids = {device["name"]: int(device["device_id"]) for device in status["devices"]}
+    for name in _named(status["devices"], wanted):
+        agent.remove_device(ids[name])
+        gone.append(name)
+    return gone
+
+
+def _named(there: Sequence[Mapping[str, Any]], wanted: set[str] | None) -> list[str]:
+    return [one["name"] for one in there if wanted is None or one["name"] in wanted]
+
+
+def _is_used(status: Mapping[str, Any]) -> bool:
+    return any(status[kind] for kind in _NOTHING)

@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from p4kube_core.agent.chains import attachment as form
+from p4kube_core.cli.play.manifest import Manifest
 from p4kube_core.model import function as model
 
 INTERFACES: Final = Path("/sys/class/net")
+
+
+def at_odds(read: Manifest, status: Mapping[str, Any]) -> list[str]:
+    """What is read that does not go with what plays already."""
+    held = {function["name"]: function for function in status["functions"]}
+    devices = {device["name"] for device in status["devices"]}
+    found: list[str] = []
+    for function in read.functions:
+        if function.ports and function.name in held:
+            found.append(
+                f"{function.place}: {function.name} is held for attachments: want `p4kube play "
+                "--down` before it stands between ports"
+            )
+        elif not function.ports and function.name in devices:
+            found.append(
+                f"{function.place}: {function.name} plays between ports: want `p4kube play --down` "
+                "before it is attached, or spec.ports"
+            )
+    known = {function.name for function in read.functions if not function.ports} | set(held)
+    targets = {str(form.read_target(a["target"])): a["name"] for a in status["attachments"]}
+    for attachment in read.attachments:
+        for index, name in enumerate(attachment.functions):
+            if name not in known:
+                found.append(
+                    f"{attachment.place}: spec.functions[{index}]: {_unknown(name, known)}"
+                )
+        holder = targets.get(str(attachment.target), attachment.name)
+        if holder != attachment.name:
+            found.append(
+                f"{attachment.place}: spec.target: {attachment.target} has functions by {holder}; "
+                "want all in one attachment, in their order"
+            )
+    return found
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"no function {name!r}{hint}; there are: {', '.join(sorted(known)) or 'none'}"
 
 
 def problems(

@@ -249,7 +249,7 @@ def test_a_changed_function_changes_its_devices_and_only_what_differs(
         theirs.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(9))
         assert await device.write(theirs) == {}  # a P4Runtime client's
         said = await agent.wishes.put_function(function("web", 2, 3))
-        assert [said[key] for key in ("added", "changed", "removed")] == [1, 0, 1]
+        assert said["entries"] == {"added": 1, "changed": 0, "removed": 1}
         again = await agent.wishes.put_function(function("web", 2, 3))
         assert (again["changed"], again["new"]) == (False, False)
         _, after = await agent.listed()
@@ -490,7 +490,8 @@ def test_wishes_that_cannot_be_are_refused_in_words(
             agent.wishes.remove_function("web")
         assert caught.value.code == FAILED_PRECONDITION
         with pytest.raises(Refusal, match="attachment a: want functions that have a target in co"):
-            await put({**attachment("web", "odd")})
+            await put(attachment("web", "odd"))
+        assert agent.site.attachments["a"].functions == ("web",)
         await agent.wishes.remove_attachment("a")
         agent.wishes.remove_function("web")
         agent.wishes.remove_function("web")
