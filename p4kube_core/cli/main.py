@@ -214,6 +214,10 @@ def _add_play(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def _add_status(commands: Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "status", "show what runs here and what it has counted")
+    command.add_argument(
+        "name", metavar="NAME", nargs="?",
+        help="only this function, attachment or device; of what is attached, with its rules",
+    )  # fmt: skip
     command.add_argument("--json", action="store_true", help="for programs")
     _add_state(command)
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, final
 
 from p4kube_core import errors
 from p4kube_core.agent import client
-from p4kube_core.catalog import quantity
-from p4kube_core.cli import private_agent
+from p4kube_core.cli import private_agent, status_text
 from p4kube_core.model.meter import Rates
 from p4kube_core.switch import blocking, schema, values
-
-MOST_RULES: Final = 20  # shown a table; --json has all
 
 
 def run(options: argparse.Namespace) -> int:
     state: Path = options.state
     if not client.running(state):
         if options.json:
-            print(json.dumps({"agent": None, "dataplanes": {}, "devices": []}))
+            nothing = dict.fromkeys(status_text.KINDS, ())
+            print(json.dumps({"agent": None, "dataplanes": {}, **nothing}))
         elif private_agent.left_behind(state):
             print(f"the agent of {state} has ended; `p4kube play` starts it again for what plays")
         else:
@@ -31,13 +29,43 @@ def run(options: argparse.Namespace) -> int:
         return 0
     with client.AgentClient(state) as agent:
         status = agent.status()
-        for device in status["devices"]:
+        if options.name is not None:
+            _select(status, options.name)
+        # Of what is attached there may be many hundreds: their rules are for who asks by name.
+        full = status["devices"] + (status["instances"] if options.name is not None else [])
+        for device in full:
             device.update(_counted(agent.address, int(device["device_id"])))
     if options.json:
         print(json.dumps(status, indent=1))
     else:
-        print("\n".join(_text(status)))
+        print("\n".join(status_text.lines(status, full)))
     return 0
+
+
+def _select(status: dict[str, Any], name: str) -> None:
+    """Leave only what is called so: a device, a function, an attachment, or an instance of one.
+
+    Raises:
+        errors.UserError: nothing is.
+    """
+    members = {
+        device["device_id"]
+        for attachment in status["attachments"]
+        if attachment["name"] == name
+        for endpoint in attachment["endpoints"]
+        for device in endpoint["devices"]
+    }
+    for kind in ("devices", "functions", "attachments"):
+        status[kind] = [one for one in status[kind] if one["name"] == name]
+    status["instances"] = [
+        one
+        for one in status["instances"]
+        if one["device_id"] in members or name in (one["name"], one["name"].partition("@")[0])
+    ]
+    if not any(status[kind] for kind in status_text.KINDS if kind != "endpoints"):
+        raise errors.UserError(
+            f"nothing here is called {name!r}; `p4kube status` shows what there is"
+        )
 
 
 @final
@@ -144,117 +172,3 @@ def _action(entry: values.TableEntry) -> str:
     params = ", ".join(f"{key} {value:#x}" if value > 0xFFFF else f"{key} {value}"
                        for key, value in entry.params.items())  # fmt: skip
     return f"{name}({params})" if params else name
-
-
-# --- For people.
-
-
-def _text(status: Mapping[str, Any]) -> Iterator[str]:
-    agent = status["agent"]
-    yield f"agent  {agent['version']}, process {agent['pid']}, {_megabytes(agent)} of memory"
-    for target, dataplane in status["dataplanes"].items():
-        if dataplane["needed"]:
-            yield f"{target}   {_dataplane(dataplane)}"
-    for device in status["devices"]:
-        yield ""
-        yield from _device(device)
-    if not status["devices"]:
-        yield "no functions"
-
-
-def _dataplane(dataplane: Mapping[str, Any]) -> str:
-    if not dataplane["running"]:
-        return f"not running: {dataplane['problem']}"
-    said = [
-        dataplane["version"],
-        f"process {dataplane['pid']}",
-        f"{_megabytes(dataplane)} of memory",
-    ]
-    workers = dataplane.get("workers", 0)
-    workers = workers if isinstance(workers, int) else len(workers)
-    if workers:  # else the kernel does the work
-        said.append(f"{workers} worker{'s' * (workers != 1)}")
-        said.append("with hugepages" if dataplane.get("hugepages") else "without hugepages")
-    if dataplane["restarts"]:
-        said.append(f"restarted {dataplane['restarts']} times")
-    return ", ".join(said)
-
-
-def _device(device: Mapping[str, Any]) -> Iterator[str]:
-    program = device.get("program") or "none"
-    yield (
-        f"device {device['device_id']}: {device['name']} "
-        f"(program {program}, target {device['target']})"
-    )
-    rows = [["PORT", "KIND", "AT", "LINK", "RX PACKETS", "RX BYTES", "TX PACKETS", "TX BYTES"]]
-    for port in device.get("ports", []):
-        at = port.get("interface") or port.get("socket") or port.get("devargs") or "-"
-        rows.append(
-            [
-                str(port["port"]), port["kind"], at, "up" if port.get("link") else "down",
-                *(str(port.get(name, 0)) for name in
-                  ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes")),
-            ]
-        )  # fmt: skip
-    yield from _table(rows, right=4)
-    sizes = {table["name"]: table for table in device.get("tables", [])}
-    rows = [["TABLE", "RULE", "ACTION", "PACKETS", "BYTES"]]
-    shown: dict[str, int] = {}
-    for rule in device.get("rules", []):
-        shown[rule["table"]] = shown.get(rule["table"], 0) + 1
-        if shown[rule["table"]] > MOST_RULES:
-            continue
-        counts = ["-" if rule[name] is None else str(rule[name]) for name in ("packets", "bytes")]
-        action = rule["action"] + (f": {_limit(rule['rates'])}" if rule["rates"] else "")
-        rows.append([rule["table"], rule["rule"], action, *counts])
-    yield from _table(rows, right=3)
-    for name, count in shown.items():
-        if count > MOST_RULES:
-            yield f"  {name}: {count - MOST_RULES} more (p4kube status --json)"
-    filled = ", ".join(f"{name} {t['entries']} of {t['size']}" for name, t in sizes.items())
-    if filled:
-        yield f"  entries: {filled}"
-    for count in device.get("counts", []):
-        yield (
-            f"  counter {count['counter']}[{count['index']}]: "
-            f"{count['packets']} packets, {count['bytes']} bytes"
-        )
-    for meter in device.get("meters", []):
-        yield f"  meter {meter['meter']}[{meter['index']}]: {_limit(meter)}"
-    for digest in device.get("digests", []):
-        wait_ms = digest["max_timeout_ns"] / 1e6
-        when = f"within {wait_ms:g} ms" if wait_ms else "at once"
-        yield f"  digest {digest['digest']}: sent {when}"
-    drops = {**device.get("drops", {})}
-    for port in device.get("ports", []):
-        for reason, number in (port.get("drops") or {}).items():
-            drops[f"port {port['port']} {reason}"] = number
-    said = ", ".join(f"{reason} {number}" for reason, number in drops.items() if number)
-    yield f"  dropped: {said or 'nothing'}"
-
-
-def _limit(rates: Mapping[str, Any]) -> str:
-    packets = rates["unit"] == "packets"
-    said = [
-        f"{quantity.shown_rate(rates[rate], packets)}, "
-        f"burst {quantity.shown_size(rates[burst], packets)}"
-        for rate, burst in (("cir", "cburst"), ("pir", "pburst"))
-    ]
-    return said[0] if said[0] == said[1] else f"{said[0]}; peak {said[1]}"
-
-
-def _table(rows: Sequence[Sequence[str]], right: int) -> Iterator[str]:
-    """Columns as wide as they need to be; from column `right` on they are numbers."""
-    if len(rows) < 2:
-        return
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if i >= right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  " + "  ".join(cells).rstrip()
-
-
-def _megabytes(process: Mapping[str, Any]) -> str:
-    return f"{process.get('memory_bytes', 0) / 1e6:.0f} MB"
