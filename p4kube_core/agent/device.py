@@ -430,7 +430,7 @@ class Device:
         control = await self._control()
         made = overlay.moved(store, old, base)
         if made.pipeline.manifest.digest != store.pipeline.manifest.digest:
-            await self._realise(made)
+            await self._realise(made, keep=True)
         else:
             try:
                 problems = await converge.converge_state(
