@@ -49,7 +49,7 @@ class Wire:
 @dataclass(frozen=True, slots=True)
 class Unwire:
     target: str
-    ports: tuple[str, ...]  # all at once
+    wires: tuple[tuple[str, int, int], ...]  # port, device, P4 port: all at once
 
 
 @final
@@ -151,7 +151,7 @@ def _ports(target: str, old: Part, new: Part) -> list[Step]:
 
 def _removals(target: str, old: Part, new: Part) -> list[Step]:
     gone = [name for name in old.ports if name not in new.ports]
-    hooks = tuple(name for name in gone if is_hook(name) and name in old.wires)
+    hooks = tuple((n, *old.wires[n]) for n in gone if is_hook(n) and n in old.wires)
     made: list[Step] = [Unwire(target, hooks)] if hooks else []
     made += [RemovePort(target, name) for name in sorted(gone, key=is_hook, reverse=True)]
     made += [RemoveDevice(target, device) for device in old.devices if device not in new.devices]

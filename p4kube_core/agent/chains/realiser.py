@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
@@ -171,8 +170,9 @@ class Realiser:
             case plan.Wire(target, wires):
                 listed = [{"name": n, "device": d, "port": p} for n, d, p in wires]
                 await self._call(target, "wire", wires=listed)
-            case plan.Unwire(target, ports):
-                await self._unwire(held, target, ports)
+            case plan.Unwire(target, wires):
+                listed = [{"name": n, "device": d, "port": p} for n, d, p in wires]
+                await converge.forgiving(await self._control(target), "unwire", wires=listed)
             case plan.RemovePort(target, name):
                 await converge.forgiving(await self._control(target), "port_remove", name=name)
             case plan.RemoveDevice(target, device_id):
@@ -192,17 +192,6 @@ class Realiser:
             with contextlib.suppress(Refusal):
                 await self._node.remove_instance(device_id)
             raise
-
-    async def _unwire(self, held: Held, target: str, ports: tuple[str, ...]) -> None:
-        """At once, so that packets which come in by the one still find the other."""
-        control = await self._control(target)
-        wires = held.seen[target][1].wires if target in held.seen else {}
-        sent = [control.send("unwire", device=wires[n][0], name=n) for n in ports if n in wires]
-        for answer in await asyncio.gather(*sent, return_exceptions=True):
-            if isinstance(answer, DataplaneRefused) and answer.code == "not_found":
-                continue
-            if isinstance(answer, BaseException):
-                raise answer
 
     async def _remove(self, target: str, device_id: int) -> None:
         if device_id not in self._node.devices:

@@ -130,26 +130,48 @@ int op_wire(const struct request *request, struct answer *answer, struct failure
 }
 
 /* By the P4 port, by the port's name, or both. */
-int op_unwire(const struct request *request, struct answer *answer, struct failure *why)
+static struct port *wired_port(const json_t *from, struct failure *why)
 {
-	struct device *device = wanted_device(request, "device", why);
-	const json_t *name = json_object_get(request->json, "name");
+	const struct request part = {.json = from};
+	struct device *device = wanted_device(&part, "device", why);
+	const json_t *name = json_object_get(from, "name");
+	const struct port *named = NULL;
 	uint64_t p4_port;
 	struct port *port;
 
-	(void)answer;
-	if (!device || field_number_or(request->json, "port", 0, P4_PORT_MAX, P4K_PORT_DROP,
-				       &p4_port, why) != 0)
-		return -1;
-	if (p4_port == P4K_PORT_DROP && !name)
-		return fail(why, FAIL_INVALID, "want port or name");
-	if (name && !wanted_port(request, "name", why))
-		return -1;
+	if (!device || field_number_or(from, "port", 0, P4_PORT_MAX, P4K_PORT_DROP, &p4_port, why) != 0)
+		return NULL;
+	if (p4_port == P4K_PORT_DROP && !name) {
+		fail(why, FAIL_INVALID, "want port or name");
+		return NULL;
+	}
+	if (name && !(named = wanted_port(&part, "name", why)))
+		return NULL;
 	LIST_FOREACH(port, &ports, next)
 		if (port->device == device && (p4_port == P4K_PORT_DROP || port->p4_port == p4_port) &&
-		    (!name || port == wanted_port(request, "name", why)))
-			return port_unwire(port, why);
-	return fail(why, FAIL_NOT_FOUND, "no such port is wired to device %" PRIu64, device->id);
+		    (!name || port == named))
+			return port;
+	fail(why, FAIL_NOT_FOUND, "no such port is wired to device %" PRIu64, device->id);
+	return NULL;
+}
+
+/* One, or those of the list `wires`. */
+int op_unwire(const struct request *request, struct answer *answer, struct failure *why)
+{
+	const json_t *list = json_object_get(request->json, "wires"), *at;
+	struct port *wired[WIRES_MAX];
+	unsigned int n = 0;
+	size_t i;
+
+	(void)answer;
+	if (!list && !(wired[n++] = wired_port(request->json, why)))
+		return -1;
+	if (list && (!json_is_array(list) || json_array_size(list) > WIRES_MAX))
+		return fail(why, FAIL_INVALID, "wires: want a list of at most %d", WIRES_MAX);
+	json_array_foreach(list, i, at)
+		if (!(wired[n++] = wired_port(at, why)))
+			return -1;
+	return ports_unwire(wired, n, why);
 }
 
 int op_inject(const struct request *request, struct answer *answer, struct failure *why)

@@ -20,4 +20,10 @@ struct wire {
  */
 int ports_wire(const struct wire *wires, unsigned int n, struct failure *why);
 
+/*
+ * All of them, which are wired. Nothing comes in by any of them before what came in by another finds no way out. The same one
+ * may be there twice.
+ */
+int ports_unwire(struct port *const *wired, unsigned int n, struct failure *why);
+
 #endif

@@ -230,10 +230,11 @@ class FakeDataplane:
             self.ports[wire["name"]] |= {"device": wire["device"], "port": wire["port"]}
 
     def op_unwire(self, request: Any, blob: bytes) -> None:
-        self.device(request, "device")
-        if request["name"] not in self.ports:
-            raise Failure("not_found", f"there is no port '{request['name']}'")
-        self.ports[request["name"]] |= {"device": None, "port": None}
+        for wire in request.get("wires", [request]):
+            self.device(wire, "device")
+            if wire["name"] not in self.ports:
+                raise Failure("not_found", f"there is no port '{wire['name']}'")
+            self.ports[wire["name"]] |= {"device": None, "port": None}
 
     def op_entries_write(self, request: Any, blob: bytes) -> Any:
         table = self.table(request)

@@ -189,14 +189,18 @@ int ports_wire(const struct wire *wires, unsigned int n, struct failure *why)
 	return -1;
 }
 
-int port_unwire(struct port *port, struct failure *why)
+int ports_unwire(struct port *const *wired, unsigned int n, struct failure *why)
 {
-	struct device *device = port->device;
+	struct device *before[WIRES_MAX];
 
-	port->device = NULL;
+	for (unsigned int i = 0; i < n; i++) {
+		before[i] = wired[i]->device;
+		wired[i]->device = NULL;
+	}
 	if (wiring_publish(why) == 0)
 		return 0;
-	port->device = device;
+	for (unsigned int i = n; i > 0; i--)
+		wired[i - 1]->device = before[i - 1];
 	return -1;
 }
 

@@ -110,7 +110,6 @@ int port_remove(struct port *port, struct failure *why);
 json_t *port_describe(struct port *port);
 
 /* -1 with FAIL_FULL: nothing has changed. */
-int port_unwire(struct port *port, struct failure *why);
 
 /* Kind patch: the other end, where that names this one too; or NULL. */
 struct port *patch_peer(const struct port *port);

@@ -142,10 +142,19 @@ int port_remove(struct port *port, struct failure *why)
 	return 0;
 }
 
-int port_unwire(struct port *port, struct failure *why)
+int ports_unwire(struct port *const *wired, unsigned int n, struct failure *why)
 {
-	wire_off(port);
-	return kept_port(port, why);
+	int ret = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		wire_close(wired[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		if (wired[i]->device)
+			wire_off(wired[i]);
+		if (kept_port(wired[i], why) != 0)
+			ret = -1;
+	}
+	return ret;
 }
 
 int port_packet_out(struct device *device, const uint8_t *blob, size_t length, struct failure *why)
@@ -160,7 +169,7 @@ void ports_leave(struct device *device)
 	struct port *port;
 
 	LIST_FOREACH(port, &ports, next)
-		if (port->device == device && port_unwire(port, &why) != 0)
+		if (port->device == device && ports_unwire(&port, 1, &why) != 0)
 			say("port '%s': %s", port->name, why.message);
 }
 

@@ -58,7 +58,6 @@ int port_find_again(const json_t *kept, struct failure *why);
 void ports_wire_again(void);
 
 /* It is wired. */
-int port_unwire(struct port *port, struct failure *why);
 /* All ports of one device to another program; all or none. */
 int ports_move(struct device *from, struct device *to, struct failure *why);
 /* Unwire all ports of a device. */

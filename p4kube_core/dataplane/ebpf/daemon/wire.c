@@ -193,6 +193,11 @@ int ports_wire(const struct wire *wires, unsigned int n, struct failure *why)
 	return ret;
 }
 
+void wire_close(struct port *port)
+{
+	leave_hook(port);
+}
+
 void wire_off(struct port *port)
 {
 	struct device *device = port->device;

@@ -8,6 +8,8 @@
 
 #include "port.h"
 
+/* The port is wired: packets come in by it no more, but it still is a way out. */
+void wire_close(struct port *port);
 /* The port is wired. */
 void wire_off(struct port *port);
 

@@ -153,8 +153,10 @@ class World:
                 self.planes[target].ports[name] = port
             case plan.Wire(target, wires):
                 self.planes[target].wire(wires, Check(self))
-            case plan.Unwire(target, names):
-                self.planes[target].unwire(names)
+            case plan.Unwire(target, wires):
+                for name, *place in wires:
+                    assert self.planes[target].wires[name] == tuple(place)
+                self.planes[target].unwire(tuple(name for name, _, _ in wires))
             case plan.RemovePort(target, name):
                 self.planes[target].remove_port(name)
             case plan.RemoveDevice(target, device):
