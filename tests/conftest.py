@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -13,6 +14,10 @@ DATAPLANE = ROOT / "p4kube_core/dataplane/dpdk/build/release/p4kube-dataplane"
 CNI_PLUGINS = Path("/usr/lib/cni")
 GUEST = Path(os.environ.get("P4KUBE_GUEST", ROOT / ".build/guest"))
 SHELL_PYTHON = Path(os.environ.get("P4KUBE_SHELL_PYTHON", ROOT / ".build/shell/bin/python"))
+
+# No test fails on time.
+hypothesis.settings.register_profile("p4kube", deadline=None)
+hypothesis.settings.load_profile("p4kube")
 
 
 def _missing(marker: str) -> str | None:
