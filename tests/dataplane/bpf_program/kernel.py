@@ -86,7 +86,9 @@ class Program:
             value, entries = 12 + self._layout.tables[number].key_bytes, MASKS
         else:
             table = self._layout.tables[number]
-            value, entries = 12 + table.data_bytes, max(table.table.size, 1)
+            value, entries = _value_bytes(table), max(table.table.size, 1)
+            if table.ranges:
+                entries *= 64  # each is several
             key = table.key_bytes + 4 * (table.kind is not layout.TableKind.EXACT)
             lpm = table.kind is layout.TableKind.LPM
             make = libbpf.make_trie if lpm else libbpf.make_hash
@@ -146,9 +148,9 @@ class Program:
         for packed in keys:
             held = None
             if of.kind is layout.TableKind.TERNARY:
-                held = libbpf.look_up(own, packed, 12 + of.data_bytes)
+                held = libbpf.look_up(own, packed, _value_bytes(of))
             if held is None or struct.unpack("=I", held[4:8])[0] < priority:
-                libbpf.update(own, packed, entry)
+                libbpf.update(own, packed, entry.ljust(_value_bytes(of), b"\0"))
         return 0
 
     def _tuple(self, table: int, mask: bytes, priority: int) -> int:
@@ -224,6 +226,11 @@ class Program:
     def time_ns(self, data: bytes, repeat: int = 100_000, port: int = 1) -> int:
         """Nanoseconds a run, as the kernel says; the packet is changed over and over."""
         return self._loaded.run(data, _context(port, len(data)), 65536, repeat)[3]
+
+
+def _value_bytes(of: layout.TableLayout) -> int:
+    """With ranges the key and mask as they were written follow, which nobody reads here."""
+    return 12 + of.data_bytes + (2 * of.key_bytes if of.ranges else 0)
 
 
 def _without_ranges(

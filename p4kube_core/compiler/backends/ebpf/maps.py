@@ -50,7 +50,9 @@ def own_cells(unit: Unit, name: str, cell: str, *flags: str) -> None:
 
 
 def _table(unit: Unit, of: layout.TableLayout) -> None:
-    entry = f"P4K_BPF_ENTRY_BYTES + {of.data_bytes}"
+    # With ranges an entry has its key and mask behind it as they were written.
+    written = 2 * of.key_bytes if of.ranges else 0
+    entry = f"P4K_BPF_ENTRY_BYTES + {of.data_bytes + written}"
     if of.fields:
         entries = max(of.table.size, 1)
         name = f"table_{of.index}"

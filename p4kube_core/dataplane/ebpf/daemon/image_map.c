@@ -28,13 +28,11 @@ static int check(const struct bpf_object *opened, const char *name, unsigned int
 static int check_table(const struct bpf_object *opened, unsigned int index,
 		       const struct p4k_table_spec *spec, struct failure *why)
 {
-	uint32_t entry_bytes = P4K_BPF_ENTRY_BYTES + spec->data_bytes;
-
 	if (check(opened, "default", index, 4, P4K_BPF_DEFAULT_BYTES(spec->data_bytes),
 		  P4K_BPF_SLOTS, why) != 0)
 		return -1;
-	if (spec->key_bytes > 0 && check(opened, "table", index, mirror_key_bytes(spec), entry_bytes,
-					 spec->size, why) != 0)
+	if (spec->key_bytes > 0 && check(opened, "table", index, mirror_key_bytes(spec),
+					 mirror_value_bytes(spec), spec->size, why) != 0)
 		return -1;
 	if (spec->kind != P4K_TERNARY)
 		return 0;

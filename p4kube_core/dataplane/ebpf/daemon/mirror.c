@@ -78,7 +78,7 @@ static int put_default(int map, uint32_t slot, const struct p4k_table_spec *spec
 
 	if (bpf_map_lookup_elem(map, &slot, value) != 0)
 		return -EIO;
-	mirror_value(spec, entry, both->entries + (both->place ^ 1) * P4K_BPF_STRIDE(spec->data_bytes));
+	mirror_default_value(spec, entry, both->entries + (both->place ^ 1) * P4K_BPF_STRIDE(spec->data_bytes));
 	if (bpf_map_update_elem(map, &slot, value, BPF_ANY) != 0)
 		return -EIO;
 	both->place ^= 1;
@@ -102,23 +102,79 @@ static int put_one(int map, const uint8_t *key, const uint8_t *value)
 	return errno == ENOMEM || errno == E2BIG || errno == ENOSPC ? -ENOMEM : -EIO;
 }
 
+/* Keys and values on their way into a map. */
+struct batch {
+	const struct p4k_table *table;
+	int map;
+	uint32_t key_bytes, value_bytes;
+	uint8_t *keys, *values;
+	uint32_t n;
+	int ret; /* of what was put so far */
+};
+
+static struct batch batch_of(const struct mirror *mirror, const struct p4k_table *table, int map)
+{
+	struct batch batch = {
+		.table = table,
+		.map = map,
+		.key_bytes = mirror_key_bytes(mirror->spec),
+		.value_bytes = mirror_value_bytes(mirror->spec),
+	};
+
+	batch.keys = malloc(BATCH * (size_t)batch.key_bytes);
+	batch.values = malloc(BATCH * (size_t)batch.value_bytes);
+	batch.ret = batch.keys && batch.values ? 0 : -ENOMEM;
+	return batch;
+}
+
+static void batch_put(struct batch *batch)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, options, .elem_flags = BPF_ANY);
+	uint32_t n = batch->n;
+
+	/* One by one where that stops: not all kernels have batches for all maps. */
+	if (n < LEAST_BATCH || bpf_map_update_batch(batch->map, batch->keys, batch->values, &n, &options) != 0)
+		for (uint32_t i = 0; i < batch->n && batch->ret == 0; i++)
+			batch->ret = put_one(batch->map, batch->keys + i * batch->key_bytes,
+					     batch->values + i * batch->value_bytes);
+	batch->n = 0;
+}
+
+static void batch_add(void *owner, const uint8_t *key, const struct p4k_entry *seen)
+{
+	struct batch *batch = owner;
+
+	/* Another record of the request may have taken it back. */
+	if (batch->ret != 0 || !seen)
+		return;
+	memcpy(batch->keys + batch->n * batch->key_bytes, key, batch->key_bytes);
+	mirror_value(batch->table, seen, batch->values + batch->n * batch->value_bytes);
+	if (++batch->n == BATCH)
+		batch_put(batch);
+}
+
+static int batch_end(struct batch *batch)
+{
+	if (batch->ret == 0)
+		batch_put(batch);
+	free(batch->keys);
+	free(batch->values);
+	return batch->ret;
+}
+
 /* All that the kernel is to have of the table into a map. */
 static int fill(struct mirror *mirror, const struct p4k_table *table, int map)
 {
-	uint8_t key[MIRROR_KEY_MAX], value[MIRROR_VALUE_MAX];
-	uint8_t *record = malloc(p4k_record_bytes(mirror->spec));
+	struct batch batch = batch_of(mirror, table, map);
+	uint8_t record[p4k_record_bytes(mirror->spec)];
 	const struct p4k_entry *entry;
 	uint32_t cursor = 0;
-	int ret = record ? 0 : -ENOMEM;
 
-	while (ret == 0 && (entry = p4k_table_next(table, &cursor))) {
+	while (batch.ret == 0 && (entry = p4k_table_next(table, &cursor))) {
 		p4k_table_record(table, entry, record);
-		mirror_key(mirror, record, key);
-		mirror_value(mirror->spec, mirror_seen(table, record), value);
-		ret = put_one(map, key, value);
+		mirror_keys(mirror, table, record, batch_add, &batch);
 	}
-	free(record);
-	return ret;
+	return batch_end(&batch);
 }
 
 /* A new map with room for what is in the table. */
@@ -128,8 +184,7 @@ static int make_map(const struct mirror *mirror, uint32_t room)
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
 
 	return bpf_map_create(spec->kind == P4K_LPM ? BPF_MAP_TYPE_LPM_TRIE : BPF_MAP_TYPE_HASH, "p4k_table",
-			      mirror_key_bytes(spec), P4K_BPF_ENTRY_BYTES + spec->data_bytes, room,
-			      &options);
+			      mirror_key_bytes(spec), mirror_value_bytes(spec), room, &options);
 }
 
 /* Every entry into a map of the right size, which takes the place of the one that there may be. */
@@ -139,9 +194,10 @@ static int renew(struct mirror *mirror, const struct p4k_table *table)
 	uint32_t room = mirror->spec->kind == P4K_LPM ? mirror->spec->size : LEAST_ROOM;
 	int ret;
 
-	while (room < p4k_table_count(table))
+	while (room < mirror->keys && room < 1u << 31)
 		room *= 2;
-	room = room < mirror->spec->size ? room : mirror->spec->size;
+	if (mirror->spec->n_ranges == 0 && room > mirror->spec->size)
+		room = mirror->spec->size;
 	change.inner = make_map(mirror, room);
 	if (change.inner < 0)
 		return -ENOMEM;
@@ -165,29 +221,44 @@ static const uint8_t *record_at(const struct mirror *mirror, const struct record
 	return records->bytes + records->positions[i] * p4k_record_bytes(mirror->spec);
 }
 
-/* What a record makes of the kernel's map; false: nothing, since another record of the request took it back. */
-static bool to_put(const struct mirror *mirror, const struct p4k_table *table,
-		   const uint8_t *record, uint8_t *key, uint8_t *value)
-{
-	const struct p4k_entry *seen = mirror_seen(table, record);
+/* One key of a record at a time. */
+struct single {
+	const struct p4k_table *table;
+	int map;
+	int ret;
+};
 
-	if (!seen || !mirror_key(mirror, record, key))
-		return false;
-	mirror_value(mirror->spec, seen, value);
-	return true;
+static void put_key(void *owner, const uint8_t *key, const struct p4k_entry *seen)
+{
+	uint8_t value[MIRROR_VALUE_MAX];
+	struct single *single = owner;
+
+	if (single->ret != 0)
+		return;
+	if (seen) {
+		mirror_value(single->table, seen, value);
+		single->ret = put_one(single->map, key, value);
+	} else if (bpf_map_delete_elem(single->map, key) != 0 && errno != ENOENT) {
+		single->ret = -EIO;
+	}
+}
+
+/* Have the kernel's map as the table is, as far as the record has to do with it. */
+static int put_record(struct mirror *mirror, const struct p4k_table *table, const uint8_t *record)
+{
+	struct single single = {.table = table, .map = mirror->entries};
+
+	mirror_keys(mirror, table, record, put_key, &single);
+	return single.ret;
 }
 
 static void put_each(struct mirror *mirror, struct p4k_table *table, const struct records *records,
 		     failed_callback failed, void *owner)
 {
-	uint8_t key[MIRROR_KEY_MAX], value[MIRROR_VALUE_MAX];
-
 	for (uint64_t i = 0; i < records->n; i++) {
 		const uint8_t *record = record_at(mirror, records, i);
-		int ret = 0;
+		int ret = put_record(mirror, table, record);
 
-		if (to_put(mirror, table, record, key, value))
-			ret = put_one(mirror->entries, key, value);
 		if (ret != 0) {
 			mirror_undo(mirror, table, record);
 			failed(owner, records->positions[i], ret);
@@ -195,27 +266,21 @@ static void put_each(struct mirror *mirror, struct p4k_table *table, const struc
 	}
 }
 
-/* Many at once; false: some may not be there. */
-static bool put_batches(struct mirror *mirror, const struct p4k_table *table,
-			const struct records *records)
+static int put_batches(struct mirror *mirror, const struct p4k_table *table,
+		       const struct records *records)
 {
-	size_t key_bytes = mirror_key_bytes(mirror->spec);
-	size_t value_bytes = P4K_BPF_ENTRY_BYTES + mirror->spec->data_bytes;
-	uint8_t *keys = malloc(BATCH * key_bytes), *values = malloc(BATCH * value_bytes);
-	bool whole = keys && values;
+	struct batch batch = batch_of(mirror, table, mirror->entries);
 
-	for (uint64_t done = 0; whole && done < records->n;) {
-		LIBBPF_OPTS(bpf_map_batch_opts, options, .elem_flags = BPF_ANY);
-		uint32_t n = 0;
+	for (uint64_t i = 0; i < records->n; i++)
+		mirror_keys(mirror, table, record_at(mirror, records, i), batch_add, &batch);
+	return batch_end(&batch);
+}
 
-		for (; n < BATCH && done < records->n && whole; n++, done++)
-			whole = to_put(mirror, table, record_at(mirror, records, done), keys + n * key_bytes,
-				       values + n * value_bytes);
-		whole = whole && bpf_map_update_batch(mirror->entries, keys, values, &n, &options) == 0;
-	}
-	free(keys);
-	free(values);
-	return whole;
+void mirror_count(struct mirror *mirror, const uint8_t *record, bool more)
+{
+	uint32_t n = mirror_n_keys(mirror->spec, record);
+
+	mirror->keys = more ? mirror->keys + n : mirror->keys - n;
 }
 
 /* Cells for what entries have of their own. */
@@ -235,30 +300,23 @@ int mirror_put(struct mirror *mirror, struct p4k_table *table, const struct reco
 {
 	int ret = reach(mirror, table);
 
-	if (ret == 0 && (mirror->entries < 0 || p4k_table_count(table) > mirror->room))
+	if (ret == 0 && (mirror->entries < 0 || mirror->keys > mirror->room))
 		return renew(mirror, table);
-	/* One by one where it stops: to know which, and for kernels that have no batches for the map. */
-	if (ret == 0 && (records->n < LEAST_BATCH || !put_batches(mirror, table, records)))
+	/* One by one where that fails: to know which. */
+	if (ret == 0 && (records->n < LEAST_BATCH || put_batches(mirror, table, records) != 0))
 		put_each(mirror, table, records, failed, owner);
 	return ret;
 }
 
 int mirror_delete(struct mirror *mirror, struct p4k_table *table, const uint8_t *record)
 {
-	uint8_t key[MIRROR_KEY_MAX], value[MIRROR_VALUE_MAX];
-
-	if (mirror->entries < 0)
-		return 0;
-	if (to_put(mirror, table, record, key, value)) /* what it hid */
-		return put_one(mirror->entries, key, value);
-	if (!mirror_key(mirror, record, key))
-		return 0;
-	return bpf_map_delete_elem(mirror->entries, key) == 0 || errno == ENOENT ? 0 : -EIO;
+	return mirror->entries < 0 ? 0 : put_record(mirror, table, record); /* or what it hid */
 }
 
 void mirror_undo(struct mirror *mirror, struct p4k_table *table, const uint8_t *record)
 {
-	p4k_table_delete(table, record);
+	if (p4k_table_delete(table, record) == 0)
+		mirror_count(mirror, record, false);
 	mirror_delete(mirror, table, record);
 	mirror_clear_released(mirror);
 }
@@ -287,6 +345,18 @@ static int put_new(struct mirror *mirror, struct p4k_table *table)
 	return ret;
 }
 
+static void count_all(struct mirror *mirror, const struct p4k_table *table)
+{
+	uint8_t record[p4k_record_bytes(mirror->spec)];
+	const struct p4k_entry *entry;
+	uint32_t cursor = 0;
+
+	while ((entry = p4k_table_next(table, &cursor))) {
+		p4k_table_record(table, entry, record);
+		mirror_count(mirror, record, true);
+	}
+}
+
 static int make_table(struct mirror *mirror, bool found, struct p4k_table **table,
 		      struct failure *why)
 {
@@ -305,8 +375,11 @@ static int make_table(struct mirror *mirror, bool found, struct p4k_table **tabl
 	if (spec->kind == P4K_TERNARY && (*table)->tuples->n > P4K_BPF_MASKS)
 		return fail(why, FAIL_FULL, "table '%s': its own entries have more than %d different masks",
 			    spec->name, P4K_BPF_MASKS);
+	if (found && mirror_find_again(mirror, *table, why) != 0)
+		return -1;
+	count_all(mirror, *table);
 	if (found)
-		return mirror_find_again(mirror, *table, why);
+		return 0;
 	ret = put_new(mirror, *table);
 	return ret == 0 ? 0 : fail(why, ret == -ENOMEM ? FAIL_FULL : FAIL_IO, "table '%s': %s", spec->name,
 				   strerror(-ret));

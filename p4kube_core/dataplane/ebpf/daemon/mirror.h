@@ -31,7 +31,8 @@ struct mirror {
 		int fallback;	    /* default_I */
 	} maps;
 	int entries;		/* the device's own map of table_I; -1 while nothing has been in it */
-	uint32_t room;		/* how many entries it takes */
+	uint32_t room;		/* how many keys it takes */
+	uint64_t keys;		/* those of all entries; not fewer than the kernel has */
 	struct numbered *numbers; /* ternary: the list of masks that the kernel has */
 	unsigned int n_numbers;
 	uint32_t next_number;
@@ -73,6 +74,8 @@ int mirror_put(struct mirror *mirror, struct p4k_table *table, const struct reco
 	       failed_callback failed, void *owner);
 int mirror_delete(struct mirror *mirror, struct p4k_table *table, const uint8_t *record);
 int mirror_default(struct mirror *mirror, const struct p4k_table *table);
+/* The table holds one entry more, or fewer, which is about to be brought or has gone. */
+void mirror_count(struct mirror *mirror, const uint8_t *record, bool more);
 /* Take a record out again, that of an entry that the kernel did not take. */
 void mirror_undo(struct mirror *mirror, struct p4k_table *table, const uint8_t *record);
 /* Tell the kernel the order of masks, if it changed. */

@@ -49,6 +49,9 @@ static bool record_of(const struct mirror *mirror, const uint8_t *key, const uin
 		if (!mask)
 			return false;
 		memcpy(record, mask, spec->key_bytes);
+		if (spec->n_ranges > 0)
+			memcpy(record - spec->key_bytes, value + P4K_BPF_ENTRY_BYTES + spec->data_bytes,
+			       2u * spec->key_bytes);
 		store32(record + spec->key_bytes, head.priority);
 		record += spec->key_bytes + 4;
 	}
@@ -110,6 +113,9 @@ static int restore(struct mirror *mirror, struct p4k_table *table, const struct 
 		const uint8_t *at = found->bytes + i * found->each;
 		uint32_t slot;
 
+		/* With ranges each entry was found once for each of its parts. */
+		if (i > 0 && by_slot(at - found->each, at) == 0)
+			continue;
 		memcpy(&slot, at, sizeof(slot));
 		ret = p4k_table_restore(table, at + 4, slot);
 	}

@@ -62,18 +62,54 @@ void mirror_masks_free(struct mirror *mirror)
 	mirror->n_numbers = 0;
 }
 
+/* Masks that a record needs, beside those of the table. */
+struct needed {
+	const struct p4k_table *table;
+	uint32_t n; /* P4K_BPF_MASKS + 1: too many */
+	uint8_t *masks;
+};
+
+static bool has(const uint8_t *masks, uint32_t n, const uint8_t *mask, size_t bytes)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (memcmp(masks + i * bytes, mask, bytes) == 0)
+			return true;
+	return false;
+}
+
+static void need(void *owner, const uint8_t *key, const uint8_t *mask)
+{
+	struct needed *needed = owner;
+	const struct p4k_tuples *tuples = needed->table->tuples;
+	size_t bytes = needed->table->writer->spec->key_bytes;
+
+	(void)key;
+	if (needed->n > P4K_BPF_MASKS || has(needed->masks, needed->n, mask, bytes))
+		return;
+	for (uint32_t i = 0; i < tuples->n; i++)
+		if (memcmp(tuples->ranked[i].tuple->mask, mask, bytes) == 0)
+			return;
+	if (needed->n < P4K_BPF_MASKS)
+		memcpy(needed->masks + needed->n * bytes, mask, bytes);
+	needed->n++;
+}
+
 bool mirror_lacks_room(const struct mirror *mirror, const struct p4k_table *table,
 		       const uint8_t *record)
 {
 	const struct p4k_table_spec *spec = mirror->spec;
-	const uint8_t *mask = record + spec->key_bytes;
+	struct needed needed = {.table = table};
+	uint8_t *masks;
 
-	if (spec->kind != P4K_TERNARY || table->tuples->n < P4K_BPF_MASKS)
+	if (spec->kind != P4K_TERNARY || (spec->n_ranges == 0 && table->tuples->n < P4K_BPF_MASKS))
 		return false;
-	for (uint32_t i = 0; i < table->tuples->n; i++)
-		if (memcmp(table->tuples->ranked[i].tuple->mask, mask, spec->key_bytes) == 0)
-			return false;
-	return true;
+	masks = malloc((size_t)P4K_BPF_MASKS * spec->key_bytes);
+	if (!masks)
+		return true;
+	needed.masks = masks;
+	p4k_ternary_cover(spec, record, need, &needed);
+	free(masks);
+	return needed.n > 0 && table->tuples->n + needed.n > P4K_BPF_MASKS;
 }
 
 static bool is_published(const struct mirror *mirror, const struct p4k_tuples *tuples)

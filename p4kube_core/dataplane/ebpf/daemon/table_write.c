@@ -21,8 +21,10 @@ static void delete_all(const struct target *target, const uint8_t *records, uint
 		const uint8_t *record = records + i * target->record_bytes;
 		int ret = table_record_write(target, TABLE_DELETE, record);
 
-		if (ret == 0)
+		if (ret == 0) {
+			mirror_count(mirror, record, false);
 			ret = mirror_delete(mirror, target->table, record);
+		}
 		if (ret != 0)
 			failed(owner, i, ret);
 	}
@@ -42,6 +44,7 @@ static void put_all(const struct target *target, enum table_mode mode, const uin
 
 	for (uint64_t i = 0; i < count; i++) {
 		const uint8_t *record = bytes + i * target->record_bytes;
+		uint32_t before = p4k_table_count(target->table);
 
 		if (!positions || mirror->maps.entries < 0)
 			ret = positions ? -EINVAL : -ENOMEM;
@@ -49,6 +52,8 @@ static void put_all(const struct target *target, enum table_mode mode, const uin
 			ret = -E2BIG;
 		else
 			ret = table_record_write(target, mode, record);
+		if (p4k_table_count(target->table) > before)
+			mirror_count(mirror, record, true);
 		if (ret == 0)
 			positions[records.n++] = i;
 		else
