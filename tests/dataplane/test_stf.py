@@ -12,22 +12,7 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = sorted([*ROOT.glob("p4nf/*/*.p4"), *Path(__file__).parent.glob("programs/*.p4")])
-RANGES = ("keys", "rate-limiter", "telemetry")  # which p4kube-bpf does not hold yet
-CONTROLLERS = ("controllers",)  # whose port, and digests, it does not have yet
-EBPF = [p for p in PROGRAMS if p.stem not in (*RANGES, *CONTROLLERS)]
-CASES = [("dpdk", p) for p in PROGRAMS] + [("ebpf", p) for p in EBPF]
-
-
-@pytest.mark.parametrize("name", RANGES)
-def test_target_ebpf_says_that_it_does_not_hold_ranges(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    program = next(p for p in PROGRAMS if p.stem == name)
-    script = next(program.parent.glob("*.stf")) if "p4nf" in program.parts else (
-        program.with_suffix(".stf")
-    )  # fmt: skip
-    assert cli.main(["test", str(program), str(script), "--target", "ebpf"]) != 0
-    assert "this target does not hold ranges yet" in capsys.readouterr().err
+CASES = [(target, p) for target in ("dpdk", "ebpf") for p in PROGRAMS]
 
 
 @pytest.mark.parametrize(("target", "program"), CASES, ids=lambda v: getattr(v, "stem", v))

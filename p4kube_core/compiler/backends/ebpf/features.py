@@ -34,6 +34,7 @@ HELPERS: Final[Mapping[int, tuple[str, tuple[int, int]]]] = {
     50: ("bpf_skb_adjust_room", (4, 13)),
     132: ("bpf_ringbuf_submit", (5, 8)),
     131: ("bpf_ringbuf_reserve", (5, 8)),
+    130: ("bpf_ringbuf_output", (5, 8)),
     155: ("bpf_redirect_peer", (5, 10)),
     7: ("bpf_get_prandom_u32", (4, 1)),
 }

@@ -86,6 +86,7 @@ def _sizes(of: unit.Unit) -> dict[str, int]:
         "ZEROS": _round(max(pieces)),
         "OUT": window.power_of_two(max(emitted, 8)) if of.in_place is None else 8,
         "KEY_WORDS": max([1, *words]),
+        "EVENTS": int(bool(of.program.digests or of.program.controller_headers)),
     }
 
 

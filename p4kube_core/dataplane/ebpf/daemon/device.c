@@ -31,6 +31,7 @@ struct device *device_find(uint64_t id)
 static void device_free(struct device *device)
 {
 	state_free(device);
+	device->image->devices[device->slot] = NULL;
 	image_free_slot(device->image, device->slot);
 	image_give(device->image);
 	free(device);
@@ -52,6 +53,7 @@ static struct device *device_make(uint64_t id, const char *name, struct image *i
 	device->image = image;
 	device->slot = slot;
 	device->program = image->program;
+	image->devices[slot] = device;
 	snprintf(device->name, sizeof(device->name), "%s", name);
 	return device;
 }

@@ -30,6 +30,7 @@ struct device {
 	struct counter *counters;
 	struct array *meters, *registers;
 	struct counter **direct; /* by table: its direct counter or NULL */
+	struct port *cpu;	 /* its port of this kind, or NULL */
 	LIST_ENTRY(device) next;
 };
 

@@ -16,6 +16,7 @@
 #include <bpf/libbpf.h>
 
 #include "image.h"
+#include "sender.h"
 
 /* Where our filter stands among those of a hook; others may come before and after. */
 #define FILTER_PRIORITY 100
@@ -37,11 +38,19 @@
 int hook_load(int ifindex, bool egress, struct hook_target target, struct failure *why)
 {
 	const struct bpf_insn code[] = {
+		MOVE(BPF_REG_6, BPF_REG_1),
+		/* What control sends past the program (sender.c) has that behind it. */
+		LOAD(BPF_REG_2, mark),
+		{.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = BPF_REG_2, .off = 4, .imm = (int32_t)sender_mark()},
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 0},
+		{.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_2,
+		 .off = offsetof(struct __sk_buff, mark)},
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
+		{.code = BPF_JMP | BPF_EXIT},
 		/*
 		 * The kernel keeps a packet's outermost VLAN tag beside its bytes, where no program looks for
 		 * it. Pushed once more it is in them too, until p4k_leave_by_wire() pops it.
 		 */
-		MOVE(BPF_REG_6, BPF_REG_1),
 		LOAD(BPF_REG_2, vlan_present),
 		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 4, .imm = 0},
 		LOAD(BPF_REG_2, vlan_proto),

@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "events.h"
 #include "image_map.h"
 #include "manifest.h"
 #include "message.h"
@@ -60,6 +61,7 @@ static void image_free(struct image *image, bool whole)
 		kept_path(path, "%s.json", directory);
 		unlink(path);
 	}
+	events_end(image);
 	image_maps_close(image);
 	if (image->run >= 0)
 		close(image->run);
@@ -157,7 +159,7 @@ static struct image *image_load(uint8_t *object, size_t object_length, uint8_t *
 	image->manifest_length = manifest_length;
 	image->program = manifest_read(manifest, manifest_length, why);
 	if (image->program && load(image, why) == 0 && keep(image, why) == 0 &&
-	    set_program(number, image->run, why) == 0) {
+	    set_program(number, image->run, why) == 0 && events_begin(image, why) == 0) {
 		LIST_INSERT_HEAD(&images, image, next);
 		return image;
 	}
@@ -184,7 +186,7 @@ static struct image *load_again(uint32_t number, struct failure *why)
 		image->run = bpf_obj_get(path);
 	if (image->program && image->run < 0)
 		fail(why, FAIL_NOT_FOUND, "%s: %s", path, strerror(errno));
-	if (image->run >= 0 && image_maps_find_again(image, why) == 0) {
+	if (image->run >= 0 && image_maps_find_again(image, why) == 0 && events_begin(image, why) == 0) {
 		LIST_INSERT_HEAD(&images, image, next);
 		return image;
 	}

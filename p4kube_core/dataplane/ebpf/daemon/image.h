@@ -35,6 +35,7 @@ struct image {
 	int run;  /* programs' descriptors */
 	int test; /* -1 until a test wants it */
 	unsigned int users; /* devices */
+	struct device *devices[P4K_BPF_SLOTS]; /* by slot */
 	atomic_uchar slots[P4K_BPF_SLOTS];
 	uint64_t exits[P4K_BPF_SLOTS][P4K_BPF_PORTS / 64]; /* P4 ports that `exits` has a way out for */
 	LIST_ENTRY(image) next;

@@ -15,7 +15,7 @@
 
 /* Each may use the ones before it. */
 static const struct module *const modules[] = {
-	&pins_module, &outer_module, &images_module, &devices_module,
+	&pins_module, &outer_module, &sender_module, &images_module, &devices_module,
 	&ports_module, &kept_module, &control_module,
 };
 

@@ -363,12 +363,8 @@ static int make_table(struct mirror *mirror, bool found, struct p4k_table **tabl
 	const struct p4k_reclaimer reclaimer = {
 		.retire = retire, .slot_released = slot_released, .owner = mirror};
 	const struct p4k_table_spec *spec = mirror->spec;
-	int ret;
+	int ret = p4k_table_create(spec, &reclaimer, table);
 
-	if (spec->n_ranges > 0)
-		return fail(why, FAIL_UNSUPPORTED, "table '%s': this target does not hold ranges yet",
-			    spec->name);
-	ret = p4k_table_create(spec, &reclaimer, table);
 	if (ret != 0)
 		return fail(why, ret == -ENOMEM ? FAIL_FULL : FAIL_INVALID,
 			    "table '%s' with its const entries: %s", spec->name, strerror(-ret));

@@ -20,7 +20,8 @@ struct port_list ports = LIST_HEAD_INITIALIZER(ports);
 static int any_socket = -1; /* to ask about interfaces */
 
 static const char *const kinds[] = {
-	[PORT_RING] = "ring", [PORT_TC] = "tc", [PORT_PACKET] = "packet", [PORT_PATCH] = "patch"};
+	[PORT_RING] = "ring", [PORT_TC] = "tc", [PORT_PACKET] = "packet", [PORT_PATCH] = "patch",
+	[PORT_CPU] = "cpu"};
 static uint32_t last_number;
 
 struct port *port_find(const char *name)
@@ -71,6 +72,7 @@ static int read_options(struct port *port, const json_t *request, struct failure
 
 	switch (port->kind) {
 	case PORT_RING:
+	case PORT_CPU:
 		break;
 	case PORT_TC:
 	case PORT_PACKET:
@@ -103,7 +105,7 @@ static struct port *port_make(const json_t *request, struct failure *why)
 	while (port->kind < ARRAY_DIM(kinds) && strcmp(kinds[port->kind], kind) != 0)
 		port->kind++;
 	if (port->kind == ARRAY_DIM(kinds))
-		fail(why, FAIL_INVALID, "kind: want tc, packet, patch or ring; got '%s'", kind);
+		fail(why, FAIL_INVALID, "kind: want tc, packet, patch, cpu or ring; got '%s'", kind);
 	else if (port_find(name))
 		fail(why, FAIL_EXISTS, "there is a port '%s' already", name);
 	else if (read_options(port, request, why) == 0)
@@ -155,12 +157,6 @@ int ports_unwire(struct port *const *wired, unsigned int n, struct failure *why)
 			ret = -1;
 	}
 	return ret;
-}
-
-int port_packet_out(struct device *device, const uint8_t *blob, size_t length, struct failure *why)
-{
-	(void)blob, (void)length;
-	return fail(why, FAIL_NOT_FOUND, "device %" PRIu64 " has no cpu port", device->id);
 }
 
 void ports_leave(struct device *device)

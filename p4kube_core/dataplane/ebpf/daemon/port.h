@@ -21,6 +21,7 @@ enum port_kind {
 	PORT_TC,     /* one hook of an interface; what leaves by the other goes on as if nothing had been */
 	PORT_PACKET, /* all that an interface receives; what leaves by it is sent */
 	PORT_PATCH,  /* what leaves by it comes in by its peer, at another device */
+	PORT_CPU,    /* to and from the device's controllers */
 };
 
 struct device;
@@ -66,6 +67,7 @@ void ports_leave(struct device *device);
 uint64_t ports_packets(const struct device *device);
 
 /* Kind ring (port_ring.c). */
+void port_deliver(uint32_t number, const uint8_t *packet, uint16_t length);
 int port_inject(struct port *port, const uint8_t *blob, size_t length, struct failure *why);
 int port_packet_out(struct device *device, const uint8_t *blob, size_t length, struct failure *why);
 int port_collect(struct port *port, uint8_t **blob, size_t *length, uint64_t *count,

@@ -15,7 +15,7 @@ extern struct settings settings;
 /* Read the command line into `settings`. Returns 0; 1 when only help was wanted; -1 after saying why. */
 int settings_read(int argc, char **argv);
 
-extern const struct module pins_module, outer_module, images_module, devices_module, ports_module,
+extern const struct module pins_module, outer_module, sender_module, images_module, devices_module, ports_module,
 	kept_module;
 
 #endif

@@ -13,7 +13,7 @@
 #include "wire_request.h"
 
 /* How packets leave by a port. */
-static struct p4k_bpf_exit exit_of(const struct port *port)
+static struct p4k_bpf_exit exit_of(const struct port *port, uint16_t p4_port)
 {
 	const struct port *peer;
 
@@ -29,6 +29,8 @@ static struct p4k_bpf_exit exit_of(const struct port *port)
 			.to = peer->device->image->number,
 			.place = P4K_BPF_PLACE(peer->device->slot, peer->p4_port),
 		};
+	case PORT_CPU:
+		return (struct p4k_bpf_exit){.kind = P4K_BPF_EXIT_CPU, .to = p4_port};
 	case PORT_TC:
 	case PORT_PACKET:
 		break;
@@ -44,7 +46,7 @@ static struct p4k_bpf_exit exit_of(const struct port *port)
 static int set_exit(const struct port *port, const struct device *device, uint16_t p4_port,
 		    struct failure *why)
 {
-	struct p4k_bpf_exit way = exit_of(port);
+	struct p4k_bpf_exit way = exit_of(port, p4_port);
 
 	return image_set_exit(device->image, device->slot, p4_port, &way, why);
 }
@@ -113,6 +115,26 @@ static void leave_hook(struct port *port)
 	leave_qdisc(port);
 }
 
+/* Of the last of n. */
+static int check_cpu(const struct wire *wires, unsigned int n, struct failure *why)
+{
+	const struct wire *wire = &wires[n - 1];
+	const struct device *device = wire->device;
+	bool two = device->cpu && device->cpu != wire->port;
+
+	if (wire->port->kind != PORT_CPU)
+		return 0;
+	for (unsigned int i = 0; i + 1 < n; i++)
+		two = two || (wires[i].port->kind == PORT_CPU && wires[i].device == device);
+	if (two)
+		return fail(why, FAIL_BUSY, "device %" PRIu64 " has one cpu port, not two", device->id);
+	if (image_map(device->image, "packet_in") < 0)
+		return fail(why, FAIL_UNSUPPORTED,
+			    "program '%s' has neither headers for controllers nor digests: want one of them for a cpu port",
+			    device->program->name);
+	return 0;
+}
+
 static int check(const struct wire *wires, unsigned int n, struct failure *why)
 {
 	for (unsigned int i = 0; i < n; i++) {
@@ -121,6 +143,8 @@ static int check(const struct wire *wires, unsigned int n, struct failure *why)
 				    wires[i].p4_port);
 		if (wires[i].device->like)
 			return fail(why, FAIL_BUSY, "device %" PRIu64 " is staged", wires[i].device->id);
+		if (check_cpu(wires, i + 1, why) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -139,12 +163,21 @@ static int set_exits(const struct wire *wires, unsigned int n, struct failure *w
 	return 0;
 }
 
+/* Where it is, but for what the kernel knows of it. */
+static void place(struct port *port, struct device *device, uint16_t p4_port)
+{
+	if (port->kind == PORT_CPU && port->device)
+		port->device->cpu = NULL;
+	if (port->kind == PORT_CPU && device)
+		device->cpu = port;
+	port->device = device;
+	port->p4_port = p4_port;
+}
+
 static int go_to(const struct wire *wires, unsigned int n, struct failure *why)
 {
-	for (unsigned int i = 0; i < n; i++) {
-		wires[i].port->device = wires[i].device;
-		wires[i].port->p4_port = wires[i].p4_port;
-	}
+	for (unsigned int i = 0; i < n; i++)
+		place(wires[i].port, wires[i].device, wires[i].p4_port);
 	if (set_exits(wires, n, why) != 0)
 		return -1;
 	for (unsigned int i = 0; i < n; i++)
@@ -166,7 +199,7 @@ static void go_back(const struct wire *wires, const struct wire *before, unsigne
 			go_to(&before[i], 1, &why);
 		else if (wires[i].port->device)
 			leave_hook(wires[i].port);
-		wires[i].port->device = before[i].device;
+		place(wires[i].port, before[i].device, before[i].p4_port);
 	}
 }
 
@@ -203,7 +236,7 @@ void wire_off(struct port *port)
 	struct device *device = port->device;
 
 	leave_hook(port);
-	port->device = NULL;
+	place(port, NULL, port->p4_port);
 	tell_peers(port);
 	image_set_exit(device->image, device->slot, port->p4_port, NULL, &(struct failure){0});
 }
@@ -222,7 +255,7 @@ int ports_move(struct device *from, struct device *to, struct failure *why)
 		/* An interface that is gone is told by port_list. */
 		if (attach(port, to, port->p4_port, why) != 0)
 			say("port '%s': %s", port->name, why->message);
-		port->device = to;
+		place(port, to, port->p4_port);
 		tell_peers(port);
 	}
 	return 0;

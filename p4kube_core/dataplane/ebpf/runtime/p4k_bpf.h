@@ -13,6 +13,7 @@
 #define P4K_BPF_SLOTS 256    /* devices of one program as it is loaded: entries of its outer maps */
 #define P4K_BPF_PROGRAMS 256 /* loaded at once: entries of `programs`; behind them as many for tests */
 #define P4K_BPF_EVENT_BYTES (1 << 18) /* of `events`, whose records are struct p4k_event, `device` being the slot, and data */
+#define P4K_BPF_PACKET_IN_BYTES 9216 /* the longest packet for a controller */
 #define P4K_BPF_HOPS 8	     /* patches that a packet goes over from one wire to the next */
 
 /* `const volatile struct p4k_bpf_load p4k_load`, all of .rodata. Daemon: wo, program: ro. */
@@ -22,7 +23,8 @@ struct p4k_bpf_load {
 
 /*
  * cb[] of a packet that comes to a program. Hook programs and tests: wo, programs: rw. In tests the last one is the packet's
- * length, whatever it was padded to, before and after.
+ * length, whatever it was padded to, before and after; and one that goes to a wire is not sent there: the verdict is
+ * TC_ACT_REDIRECT, the mark the ifindex, and EGRESS says which hook the port is.
  */
 enum p4k_bpf_cb {
 	P4K_BPF_CB_PLACE,     /* whose it is and where it came in, P4K_BPF_PLACE(slot, P4 port) */
@@ -117,13 +119,14 @@ enum p4k_bpf_exit_kind {
 	P4K_BPF_EXIT_WIRE,    /* out of an interface, or on its way where it came in at the interface's other hook */
 	P4K_BPF_EXIT_CHAIN,   /* to the next function */
 	P4K_BPF_EXIT_NO_PEER, /* to the next function, which there is not: dropped, counted */
+	P4K_BPF_EXIT_CPU,     /* to the controllers, as an event */
 	P4K_BPF_EXIT_COLLECT, /* a test: the packet's mark says where it came out, TC_ACT_OK */
 };
 
 /* Value of `exits`, whose key is P4K_BPF_PLACE(slot, P4 port). Daemon: wo, program: ro. */
 struct p4k_bpf_exit {
 	uint32_t kind;
-	uint32_t to;	/* wire: ifindex; chain: index in `programs`; collect: the mark */
+	uint32_t to;	/* wire: ifindex; chain: index in `programs`; cpu: the P4 port; collect: the mark */
 	uint32_t place; /* chain: cb[P4K_BPF_CB_PLACE] there; wire: 1: the port is the interface's egress hook */
 	uint32_t peer;	/* wire: 1: the interface's other end is in another namespace */
 };

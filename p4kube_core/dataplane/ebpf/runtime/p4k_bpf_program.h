@@ -10,6 +10,7 @@
  *   P4K_ZEROS         zeros in front of the window, which stand for headers that are not there
  *   P4K_OUT           room for the headers that the deparser emits, a power of two
  *   P4K_KEY_WORDS     of the longest key
+ *   P4K_EVENTS	       1: it has digests, or headers for controllers
  *
  * All that a packet brings along is in a per-CPU map, struct p4k_work first: the stack has 512 bytes, and what
  * is in memory the verifier does not follow, so that its work grows with the program's length and not
@@ -73,19 +74,35 @@ struct {
 	__uint(value_size, sizeof(struct p4k_bpf_exit));
 } exits SEC(".maps");
 
+#if P4K_EVENTS
+
 /* What programs tell control: struct p4k_event and its data, for all devices of the program. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, P4K_BPF_EVENT_BYTES);
 } events SEC(".maps");
 
-/* By device: events that found no room. */
+/* By device: events that found no room; and those of all devices. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, P4K_BPF_SLOTS);
+	__uint(max_entries, P4K_BPF_SLOTS + 1);
 	__uint(key_size, 4);
 	__uint(value_size, 8);
 } lost_events SEC(".maps");
+
+struct p4k_packet_in {
+	struct p4k_event head;
+	uint8_t bytes[P4K_BPF_PACKET_IN_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, sizeof(struct p4k_packet_in));
+} packet_in SEC(".maps");
+
+#endif
 
 /* All programs of a node, which is one map. */
 struct {
@@ -239,10 +256,16 @@ P4K_REGISTER(128, p4k_u128)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+#if P4K_EVENTS
+
 P4K_INLINE void p4k_count_lost(const struct p4k_work *w)
 {
+	const uint32_t all = P4K_BPF_SLOTS;
 	uint64_t *cell = bpf_map_lookup_elem(&lost_events, &w->slot);
 
+	if (cell)
+		(*cell)++;
+	cell = bpf_map_lookup_elem(&lost_events, &all);
 	if (cell)
 		(*cell)++;
 }
@@ -262,6 +285,30 @@ P4K_INLINE struct p4k_event *p4k_new_digest(const struct p4k_work *w, uint32_t i
 	event->length = bytes;
 	return event;
 }
+
+/* The packet as it is, to whoever has subscribed. */
+P4K_INLINE void p4k_packet_in(struct __sk_buff *skb, const struct p4k_work *w, uint32_t port)
+{
+	const uint32_t first = 0;
+	struct p4k_packet_in *event = bpf_map_lookup_elem(&packet_in, &first);
+	uint64_t bytes = *(volatile uint32_t *)&skb->len;
+
+	if (p4k_load.test)
+		bytes = *(volatile uint32_t *)&skb->cb[P4K_BPF_CB_LENGTH];
+	if (!event || !p4k_between(bytes, 1, P4K_BPF_PACKET_IN_BYTES) ||
+	    bpf_skb_load_bytes(skb, 0, event->bytes, (uint32_t)bytes)) {
+		p4k_count_lost(w);
+		return;
+	}
+	event->head.device = w->slot;
+	event->head.kind = P4K_EVENT_PACKET_IN;
+	event->head.index = port;
+	event->head.length = (uint32_t)bytes;
+	if (bpf_ringbuf_output(&events, event, sizeof(event->head) + bytes, 0))
+		p4k_count_lost(w);
+}
+
+#endif
 
 /* --- the packet --------------------------------------------------------------------------- */
 
@@ -666,6 +713,12 @@ P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exi
 		*verdict = TC_ACT_OK; /* on its way already */
 		return 1;
 	}
+	if (p4k_load.test) {
+		skb->mark = way->to;
+		*(volatile uint32_t *)&skb->cb[P4K_BPF_CB_EGRESS] = way->place;
+		*verdict = TC_ACT_REDIRECT;
+		return 1;
+	}
 	if (way->place)
 		return 0; /* into the host from elsewhere */
 	if (way->peer && !from_egress) {
@@ -697,6 +750,11 @@ P4K_INLINE int p4k_leave(struct __sk_buff *skb, const struct p4k_work *w, uint32
 	case P4K_BPF_EXIT_NO_PEER:
 		reason = P4K_BPF_DROP_NO_PEER;
 		break;
+#if P4K_EVENTS
+	case P4K_BPF_EXIT_CPU:
+		p4k_packet_in(skb, w, way->to);
+		return TC_ACT_SHOT;
+#endif
 	case P4K_BPF_EXIT_COLLECT:
 		if (p4k_load.test) {
 			skb->mark = way->to;
