@@ -16,7 +16,7 @@ from tests.e2e.playing import INSIDE, OUTSIDE, Site, eventually
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
 
-TARGETS: Final = ("dpdk",)
+TARGETS: Final = ("dpdk", "ebpf")
 SENT: Final = 200
 SIZE: Final = 1000  # of a datagram
 FRAME: Final = SIZE + 42

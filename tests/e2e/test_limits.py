@@ -16,7 +16,7 @@ from tests.e2e.playing import INSIDE, Site, eventually
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
 
-TARGETS: Final = ("dpdk",)
+TARGETS: Final = ("dpdk", "ebpf")
 RATE: Final = 20e6  # bit/s
 INSIDE6: Final = "fd00:98::2"
 AF12, AF13 = 12, 14
