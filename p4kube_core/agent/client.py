@@ -234,6 +234,7 @@ def to_arguments(wanted: settings.Settings) -> list[str]:
         ("--cert", wanted.certificate),
         ("--key", wanted.key),
         ("--client-ca", wanted.client_ca),
+        ("--cni-socket", wanted.cni),
     ):
         if path is not None:
             arguments += [option, str(path.absolute())]

@@ -14,7 +14,7 @@ class Endpoint:
     container_id: str  # of the pod's sandbox
     interface: str  # in the pod, as CNI_IFNAME says
     netns: str  # path
-    host_interface: str  # the veth's other end, on the host
+    host_interface: str  # the veth's other end, on the host; in `check`, empty where none is
     namespace: str  # of the pod
     name: str  # of the pod
     network: str  # of the CNI configuration; a pod may be on several

@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--client-ca", type=Path, metavar="FILE")
     for target in settings.TARGETS:
         made.add_argument(f"--{target}", action="append", metavar="WORD")
+    made.add_argument("--cni-socket", type=Path, metavar="PATH")
     made.add_argument("--verbose", action="store_true")
     return made
 
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             client_ca=given.client_ca,
             dpdk=tuple(given.dpdk or Settings().dpdk),
             ebpf=tuple(given.ebpf or Settings().ebpf),
+            cni=given.cni_socket,
             verbose=given.verbose,
         )
     )

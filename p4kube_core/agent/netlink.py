@@ -26,7 +26,8 @@ EXCLUSIVE, CREATE = 0x200, 0x400  # flags of what is told
 _DONE: Final = 3
 _ERROR, _NEW_LINK, _GET_LINK, _NEW_NSID, _GET_NSID = 2, 16, 18, 88, 90
 NAME: Final = 3
-_PEER, _INFO, _FILTER, _PEER_NAMESPACE = 5, 18, 29, 37
+_PEER, _OPERATION, _INFO, _FILTER, _PEER_NAMESPACE = 5, 16, 18, 29, 37
+_OPERATIONAL: Final = (0, 6)  # states of RFC 2863: not told, up
 _INFO_KIND: Final = 1
 _UP: Final = 1
 _NO_STATISTICS: Final = 1 << 3
@@ -49,6 +50,7 @@ class Link:
     kind: str | None  # such as veth; None: a device of its own
     peer: int | None  # index of the link below or at the other end
     peer_namespace: int | None  # that of the peer, by its number in this namespace; None: this one
+    rests: bool  # it is set up, and yet no packets pass
 
 
 def open_here(protocol: int = ROUTE) -> socket.socket:
@@ -127,8 +129,9 @@ def _link_request(index: int, name: str | None) -> bytes:
 
 
 def _link(answer: bytes) -> Link:
-    _, _, index, _, _ = LINK.unpack_from(answer)
+    _, _, index, flags, _ = LINK.unpack_from(answer)
     found = dict(attributes(answer[LINK.size :]))
+    passes = found.get(_OPERATION, b"\0")[0] in _OPERATIONAL
     kind = dict(attributes(found.get(_INFO, b""))).get(_INFO_KIND)
     return Link(
         index,
@@ -136,6 +139,7 @@ def _link(answer: bytes) -> Link:
         _text(kind) if kind is not None else None,
         _number(found.get(_PEER)),
         _number(found.get(_PEER_NAMESPACE)),
+        bool(flags & _UP) and not passes,
     )
 
 

@@ -73,6 +73,8 @@ class Settings:
     """The data plane of target dpdk: program and first arguments."""
     ebpf: tuple[str, ...] = (str(DEFAULT_EBPF),)
     """The data plane of target ebpf: program and first arguments."""
+    cni: Path | None = None
+    """Socket for the CNI plug-in. None: cni.sock in the state directory."""
     verbose: bool = False
 
     def dataplane(self, target: str) -> Dataplane:
@@ -84,7 +86,7 @@ class Settings:
 
     @property
     def cni_socket(self) -> Path:
-        return self.state / "cni.sock"
+        return self.cni or self.state / "cni.sock"
 
     @property
     def pid_file(self) -> Path:

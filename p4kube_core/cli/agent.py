@@ -17,6 +17,7 @@ def run(options: argparse.Namespace) -> int:
         client_ca=options.client_ca,
         dpdk=tuple(options.dpdk) or settings.Settings().dpdk,
         ebpf=tuple(options.ebpf) or settings.Settings().ebpf,
+        cni=options.cni_socket,
         verbose=options.verbose,
     )
     return agent.run(wanted)

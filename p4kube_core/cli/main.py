@@ -242,6 +242,10 @@ def _add_agent(commands: Commands[argparse.ArgumentParser]) -> None:
             help=f"data plane of target {target}, program and its first arguments (default: what "
             "`make build` made)",
         )  # fmt: skip
+    command.add_argument(
+        "--cni-socket", metavar="PATH", type=Path,
+        help="where the CNI plug-in asks (default: cni.sock in the state directory)",
+    )  # fmt: skip
     command.add_argument("--verbose", action="store_true", help="log what decisions were made of")
 
 

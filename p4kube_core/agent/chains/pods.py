@@ -51,7 +51,7 @@ class Pods:
         if one.splice is None and wanted != found:
             raise Refusal(
                 FAILED_PRECONDITION,
-                f"want {wanted} at the other end of {endpoint.interface}, found {found}",
+                f"want {wanted} at the other end of {endpoint.interface}, found {found or 'none'}",
             )
         missing = await self._site.realiser.missing(one, self._site.desired(one))
         if missing:

@@ -18,6 +18,7 @@ import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,8 @@ _NEW_LINK, _DELETE_LINK = 16, 17
 _KIND, _DATA, _PEER = 1, 2, 1  # of a veth's information
 _INFO, _NAMESPACE, _NEW_INDEX = 18, 28, 49  # attributes of a link
 _UP: Final = 1
+_CARRIER_S: Final = 2.0
+_LOOK_AGAIN_S: Final = 0.002
 _BIND, _DETACH = 0x1000, 2  # flags of mount(2), umount2(2)
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -80,6 +83,7 @@ class Splicer:
                     one.splice = await asyncio.to_thread(_read, one)
                     self._keep(one)
                 await asyncio.to_thread(self._splice, one)
+                await _until_it_passes(one.endpoint.host_interface)
             one.splice["done"] = True
             self._keep(one)
 
@@ -196,6 +200,14 @@ def _found(place: Path) -> None:
     if _libc.mount(source, str(place).encode(), None, _BIND, None) != 0:
         code = ctypes.get_errno()
         raise OSError(code, f"cannot keep a network namespace at {place}: {os.strerror(code)}")
+
+
+async def _until_it_passes(name: str) -> None:
+    """The host's end lost its carrier when its peer moved, and a bridge hears late of its return."""
+    deadline = time.monotonic() + _CARRIER_S
+    with closing(netlink.open_here()) as here:
+        while netlink.link_by_name(here, name).rests and time.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 def _thread() -> int:

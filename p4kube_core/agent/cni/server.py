@@ -44,6 +44,7 @@ class Server:
         Raises:
             errors.MachineError: that path cannot be had.
         """
+        await _want_unserved(self._path)
         before = os.umask(0o177)
         try:
             self._server = await asyncio.start_unix_server(self._serve, self._path)
@@ -93,6 +94,16 @@ class Server:
             return status, answer
         sentence = f"the result is longer than {MAX_ANSWER_BYTES} bytes"
         return 1, Fault(Code.IO_FAILURE, sentence).to_json(NEWEST)
+
+
+async def _want_unserved(path: Path) -> None:
+    """A socket that a killed agent left behind is replaced; one that is listened at is not."""
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return
+    writer.close()
+    raise errors.MachineError(f"cannot listen at {path}: another agent does")
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -146,7 +146,7 @@ class Verbs:
 
     async def _check(self, sandbox: Sandbox, network: str) -> None:
         try:
-            endpoint = await self._endpoint(sandbox, network)
+            endpoint = await self._endpoint(sandbox, network, elsewhere="")
         except Missing as e:
             raise Fault(Code.UNKNOWN_CONTAINER, str(e)) from e
         if endpoint is None:
@@ -186,15 +186,24 @@ class Verbs:
             code = Code.LIMITED_CONNECTIVITY if lost else Code.NOT_AVAILABLE
             raise Fault(code, e.message) from e
 
-    async def _endpoint(self, sandbox: Sandbox, network: str) -> Endpoint | None:
-        """The sandbox's interface on the host; None for a container that is no pod."""
+    async def _endpoint(
+        self, sandbox: Sandbox, network: str, elsewhere: str | None = None
+    ) -> Endpoint | None:
+        """The sandbox's interface on the host; None for a container that is no pod.
+
+        Args:
+            elsewhere: what stands for an end that is not in our namespace, where that may be:
+                that of a pod which is spliced is in another.
+        """
         if sandbox.pod is None:
             return None
         look_up, netns, interface = self._kernel.host_interface, sandbox.netns, sandbox.interface
         try:
             host_interface = await self._inside(look_up, netns, interface)
         except veth.Unfit as e:
-            raise Fault(Code.INVALID_CONFIGURATION, f"network {network}: {e}") from e
+            if elsewhere is None:
+                raise Fault(Code.INVALID_CONFIGURATION, f"network {network}: {e}") from e
+            host_interface = elsewhere
         return Endpoint(
             container_id=sandbox.container_id,
             interface=interface,

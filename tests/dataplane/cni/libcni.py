@@ -78,10 +78,12 @@ class Network:
         cached.write_text(json.dumps(result))
         return result
 
-    def check(self, wanted: Attachment) -> None:
+    def check(self, wanted: Attachment, only: str | None = None) -> None:
+        """All plug-ins, or those of one type."""
         result = json.loads(self._cached(wanted).read_text())
         for plugin in self.conflist["plugins"]:
-            self._ask("CHECK", plugin, wanted, result)
+            if only in (None, plugin["type"]):
+                self._ask("CHECK", plugin, wanted, result)
 
     def delete(self, wanted: Attachment) -> None:
         """In reverse order, with the result of the ADD if there was one."""

@@ -182,16 +182,10 @@ def test_a_pod_whose_namespace_went_first_is_deleted(site: Site) -> None:
 def test_check_finds_an_interface_that_is_gone(site: Site) -> None:
     network, wanted = site.network("1.0.0"), site.attachment()
     site.run(lambda: network.add(wanted))
-    ours = Network(
-        {**network.conflist, "plugins": network.conflist["plugins"][-1:]},
-        network.path,
-        network.cache,
-        network.environment,
-    )
-    site.run(lambda: ours.check(wanted))
+    site.run(lambda: network.check(wanted, "p4kube-cni"))
     site.pod.run("ip", "link", "delete", "eth0")
     with pytest.raises(libcni.PluginFailed, match="want interface eth0 in") as caught:
-        site.run(lambda: ours.check(wanted))
+        site.run(lambda: network.check(wanted, "p4kube-cni"))
     assert caught.value.code == 3
 
 

@@ -62,6 +62,15 @@ def test_a_socket_that_an_agent_left_behind_is_replaced(socket_path: Path) -> No
         assert ask(socket_path)[0] == 0
 
 
+def test_a_socket_that_another_agent_serves_stays_its(socket_path: Path) -> None:
+    with plugin.real_server(socket_path, FakeEndpoints(), kernel=KERNEL):
+        other = server.Server(socket_path, Verbs(FakeEndpoints()))
+        with pytest.raises(errors.MachineError, match="another agent does"):
+            asyncio.run(other.start())
+        asyncio.run(other.stop())
+        assert ask(socket_path)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("path", "why"),
     [("/nonexistent/cni.sock", "No such file or directory"), (f"/{'a' * 200}", "path too long")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -136,6 +137,15 @@ def test_check_says_whether_it_is_as_it_was() -> None:
     assert node.endpoints.calls[-1] == ("check", ENDPOINT)
 
 
+def test_check_of_a_pod_whose_other_end_is_elsewhere_is_for_the_node_to_judge() -> None:
+    """That of a spliced pod is."""
+    node = Node()
+    node.call("ADD")
+    node.lookup = SAYS_NO
+    assert node.call("CHECK") == (0, None)
+    assert node.endpoints.calls[-1] == ("check", replace(ENDPOINT, host_interface=""))
+
+
 def test_gc_keeps_what_the_runtime_knows_in_this_network_and_all_of_others() -> None:
     node = Node()
     for container, network in (("a", "pods"), ("b", "pods"), ("c", "other")):
@@ -203,7 +213,6 @@ SAYS_NO = veth.Unfit("eth0 in /x: want an end of a veth, found macvlan")
         ("ADD", MISSING, Code.INVALID_ENVIRONMENT, f"CNI_NETNS, CNI_IFNAME: {MISSING}"),
         ("CHECK", MISSING, Code.UNKNOWN_CONTAINER, str(MISSING)),
         ("ADD", SAYS_NO, Code.INVALID_CONFIGURATION, f"network pods: {SAYS_NO}"),
-        ("CHECK", SAYS_NO, Code.INVALID_CONFIGURATION, f"network pods: {SAYS_NO}"),
         (
             "ADD",
             OSError(24, "Too many open files"),
