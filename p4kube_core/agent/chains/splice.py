@@ -203,7 +203,7 @@ def _found(place: Path) -> None:
 
 
 async def _until_it_passes(name: str) -> None:
-    """The host's end lost its carrier when its peer moved, and a bridge hears late of its return."""
+    """The host's end lost its carrier when its peer moved; a bridge hears late of its return."""
     deadline = time.monotonic() + _CARRIER_S
     with closing(netlink.open_here()) as here:
         while netlink.link_by_name(here, name).rests and time.monotonic() < deadline:
