@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from p4kube_core.agent import client
+from p4kube_core.cli.demo import traffic
 from p4kube_core.switch import blocking, values
 from tests.e2e.playing import INSIDE, OUTSIDE, Site, eventually
 
@@ -43,6 +44,8 @@ def playing(request: pytest.FixtureRequest, site: Site) -> Site:
     site.manifest.write_text(TELEMETRY)
     done = site.p4kube("play", "--target", request.param, site.manifest)
     assert done.returncode == 0, done.stderr
+    # The hosts know each other's addresses: no datagram waits, and is lost, for that.
+    assert eventually(lambda: traffic.ping(site.outside, INSIDE, 1).passed)
     return site
 
 
