@@ -127,8 +127,9 @@ class Site:
         }
 
     def _files(self) -> Iterator[str]:
-        """Files as the agent's processes see them, who have pins mounted among them."""
-        root = Path(f"/proc/{self.processes()['agent']}/root")
+        """Files as the data plane sees them, which has pins mounted among them."""
+        pids = self.processes()
+        root = Path(f"/proc/{pids.get('ebpf', pids['agent'])}/root")
         for path in (root / self.state.relative_to("/")).rglob("*"):
             yield str(path.relative_to(root))
 
