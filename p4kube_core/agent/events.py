@@ -153,7 +153,12 @@ class Events:
         if store is None or config is None or lists is None:
             return
         for batch in lists.due(config, time.monotonic_ns()):
-            self.tell(key[0], _list_message(store.pipeline, key[1], batch))
+            try:
+                message = _list_message(store.pipeline, key[1], batch)
+            except Refusal as refusal:
+                log.warning("digests were lost: device=%d: %s", key[0], refusal.message)
+                continue
+            self.tell(key[0], message)
         wait_ns = lists.wait_ns(config, time.monotonic_ns())
         if wait_ns is not None:
             loop = asyncio.get_running_loop()

@@ -60,9 +60,12 @@ def fill(data: Any, spec: Any, types: Any, leaves: Iterator[tuple[int, int]]) ->
             for member in types.structs[spec.struct.name].members:
                 fill(data.struct.members.add(), member.type_spec, types, leaves)
         case "header":
-            data.header.is_valid = True
+            # The data plane tells of a header whether it is there before its members.
+            data.header.is_valid = bool(next(leaves)[1])
             for _ in types.headers[spec.header.name].members:
-                data.header.bitstrings.append(_bytes(next(leaves)[1]))
+                value = next(leaves)[1]
+                if data.header.is_valid:
+                    data.header.bitstrings.append(_bytes(value))
         case other:
             raise Refusal(UNIMPLEMENTED, f"a digest holds no {other}")
 

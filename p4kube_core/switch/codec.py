@@ -56,5 +56,6 @@ def numbers(data: Any) -> Iterator[int]:
             for member in getattr(data, sort).members:
                 yield from numbers(member)
         case "header":
+            yield int(data.header.is_valid)
             for bits in data.header.bitstrings:
                 yield int.from_bytes(bits, "big")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p4kube_core import protos
-from p4kube_core.agent import digests, packets
+from p4kube_core.agent import digests, p4data, packets
 from p4kube_core.agent.digests import Config, Lists
 from p4kube_core.agent.refusal import Refusal
 from p4kube_core.model.artifact import ControllerHeader, HeaderField
@@ -152,3 +152,26 @@ def test_an_empty_or_endless_packet_is_refused() -> None:
     for payload in (b"", bytes(65536)):
         with pytest.raises(Refusal, match="want a packet of 1 to 65535 bytes"):
             packets.packed(None, protos.p4runtime.PacketOut(payload=payload))
+
+
+@pytest.mark.parametrize(("valid", "bits"), [(1, [b"\7", b"\x01\0"]), (0, [])])
+def test_a_header_in_a_digest_says_whether_it_is_there(valid: int, bits: list[bytes]) -> None:
+    info = protos.p4info.P4Info()
+    for name in ("a", "b"):
+        info.type_info.headers["h_t"].members.add(name=name)
+    spec = info.digests.add().type_spec
+    spec.tuple.members.add().header.name = "h_t"
+    spec.tuple.members.add().bitstring.bit.bitwidth = 8
+    data = protos.p4runtime.DigestList().data.add()
+    p4data.fill(data, spec, info.type_info, iter([(1, valid), (8, 7), (16, 256), (8, 9)]))
+    header, last = data.tuple.members
+    assert (header.header.is_valid, list(header.header.bitstrings)) == (bool(valid), bits)
+    assert last.bitstring == b"\x09"
+
+
+def test_a_digest_of_a_type_that_none_holds_is_refused() -> None:
+    spec = protos.p4info.Digest().type_spec
+    spec.error.SetInParent()
+    data = protos.p4runtime.DigestList().data.add()
+    with pytest.raises(Refusal, match="a digest holds no error"):
+        p4data.fill(data, spec, protos.p4info.P4Info().type_info, iter([(8, 1)]))
