@@ -72,6 +72,7 @@ def test_one_more_takes_as_much_as_the_one_before_and_gives_it_back(playing: pla
         empty.append(settled(playing))
     assert full[3].kernel_bytes == full[1].kernel_bytes
     assert empty[3].kernel_bytes == empty[1].kernel_bytes < full[3].kernel_bytes
-    # Between them fifty came and went. An allocator may keep a page here and there.
-    assert full[3].memory_bytes - full[1].memory_bytes < 2 << 20
-    assert empty[3].memory_bytes - empty[1].memory_bytes < 2 << 20
+    # Between them fifty came and went. What the allocator gives back, and when, differs by
+    # megabytes; the most that is taken does not.
+    early, late = (max(c.memory_bytes for c in full[i : i + 2] + empty[i : i + 2]) for i in (0, 2))
+    assert late - early < 2 << 20
