@@ -79,21 +79,19 @@ class Election:
         return [self._notice(stream)]
 
     def settle(self) -> list[Notice]:
-        """Put the successor in office, if there is one and it is still connected."""
+        """Put the successor in office, if there is one."""
         successor, self._successor = self._successor, None
-        if successor is None or successor not in self._streams:
+        if successor is None:
             return []
         self.primary = successor
         return [self._notice(successor)]
 
     def leave(self, stream: int) -> list[Notice]:
-        """Take a controller off; the others hear of it when it was primary."""
+        """Take a controller off; the others hear of it when it was primary, or about to be."""
         self._streams.pop(stream, None)
-        if self._successor == stream:
-            self._successor = None
-        if self.primary != stream:
+        if stream not in (self.primary, self._successor):
             return []
-        self.primary = None
+        self.primary = self._successor = None
         return [self._notice(other) for other in self._streams]
 
     def is_primary(self, election_id: int | None) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final, final
 import grpc
 
 from p4kube_core import protos
+from p4kube_core.agent.channel import Channel, Seat
 from p4kube_core.agent.elections import OK, Election, Notice
 from p4kube_core.agent.events import Events
 from p4kube_core.agent.node import Node
@@ -29,9 +30,6 @@ _SENTENCES: Final = {
     protos.code.ALREADY_EXISTS: "another controller is primary",
     protos.code.NOT_FOUND: "no controller is primary",
 }
-MOST_QUEUED: Final = 10_000  # messages for a client that does not read; what comes then is lost
-FAREWELL_S: Final = 1.0  # for a client that does not read
-Seat = tuple[int, str]  # device, role
 
 
 @final
@@ -47,15 +45,6 @@ class _Office:
 
 
 @final
-class _Stream:
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.seat: Seat | None = None
-        self.outbox: asyncio.Queue[Any] = asyncio.Queue()
-        self.ended: asyncio.Future[None] = asyncio.Future()  # set when its device is removed
-
-
-@final
 class Streams:
     """Every open StreamChannel of this agent."""
 
@@ -64,23 +53,23 @@ class Streams:
         self._events = events
         events.tell = self.tell
         self._numbers = itertools.count(1)
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, Channel] = {}
         self._offices: dict[Seat, _Office] = {}
 
     async def serve(self, requests: AsyncIterator[Any], context: Any) -> None:
         """Handle one StreamChannel from its first message to its end."""
-        stream = _Stream(next(self._numbers))
+        stream = Channel(next(self._numbers))
         self._streams[stream.number] = stream
-        sender = asyncio.create_task(_send_all(stream, context))
+        sender = asyncio.create_task(stream.send_all(context))
         receiver = asyncio.create_task(self._receive_all(stream, requests))
         try:
             await asyncio.wait((receiver, stream.ended), return_when=asyncio.FIRST_COMPLETED)
             if stream.ended.done():
-                raise Refusal(NOT_FOUND, "the device was removed")
+                raise stream.ended.result()
             await receiver
-            await _farewell(stream, sender)
+            await stream.farewell(sender)
         except Refusal as refusal:
-            await _farewell(stream, sender)
+            await stream.farewell(sender)
             await context.abort(_status(refusal.code), refusal.message)
         finally:
             receiver.cancel()
@@ -122,28 +111,25 @@ class Streams:
         """End the streams of a device that was taken away, and what was known of its roles."""
         for stream in self._streams.values():
             if stream.seat is not None and stream.seat[0] == device_id:
-                stream.ended.cancel()
+                stream.end(Refusal(NOT_FOUND, "the device was removed"))
         for seat in [seat for seat in self._offices if seat[0] == device_id]:
             del self._offices[seat]
         self._events.forget(device_id)
 
     def tell(self, device_id: int, message: Any) -> bool:
-        """Send a message to the primary of a device's default role; say whether there is one."""
+        """Send news to the primary of a device's default role; say whether it will hear them."""
         office = self._offices.get((device_id, ""))
         primary = office.election.primary if office is not None else None
         stream = self._streams.get(primary) if primary is not None else None
-        if stream is None or stream.outbox.qsize() >= MOST_QUEUED:
-            return False
-        stream.outbox.put_nowait(message)
-        return True
+        return stream is not None and stream.offer(message)
 
     # --- one message
 
-    async def _receive_all(self, stream: _Stream, requests: AsyncIterator[Any]) -> None:
+    async def _receive_all(self, stream: Channel, requests: AsyncIterator[Any]) -> None:
         async for request in requests:
             await self._receive(stream, request)
 
-    async def _receive(self, stream: _Stream, request: Any) -> None:
+    async def _receive(self, stream: Channel, request: Any) -> None:
         match request.WhichOneof("update"):
             case "arbitration":
                 await self._arbitrate(stream, request.arbitration)
@@ -154,7 +140,7 @@ class Streams:
                 except Refusal as refusal:
                     error = _stream_error(refusal.message, refusal.code)
                     error.error.packet_out.packet_out.CopyFrom(request.packet)
-                    stream.outbox.put_nowait(error)
+                    stream.put(error)
             case "digest_ack":
                 try:
                     device_id = self._device_of_primary(stream)
@@ -162,18 +148,18 @@ class Streams:
                 except Refusal as refusal:
                     error = _stream_error(refusal.message, refusal.code)
                     error.error.digest_list_ack.digest_list_ack.CopyFrom(request.digest_ack)
-                    stream.outbox.put_nowait(error)
+                    stream.put(error)
             case "other":
                 error = _stream_error("no other stream message is known to this agent")
                 error.error.other.other.CopyFrom(request.other)
-                stream.outbox.put_nowait(error)
+                stream.put(error)
             case _:
                 error = _stream_error("want an update in the message, found none")
                 error.error.canonical_code = INVALID_ARGUMENT
                 error.error.other.SetInParent()
-                stream.outbox.put_nowait(error)
+                stream.put(error)
 
-    def _device_of_primary(self, stream: _Stream) -> int:
+    def _device_of_primary(self, stream: Channel) -> int:
         """The device that the sender of a message is primary of.
 
         Raises:
@@ -187,7 +173,7 @@ class Streams:
             raise Refusal(PERMISSION_DENIED, "only the primary may send this; you are not")
         return stream.seat[0]
 
-    async def _arbitrate(self, stream: _Stream, arbitration: Any) -> None:
+    async def _arbitrate(self, stream: Channel, arbitration: Any) -> None:
         role = arbitration.role.name
         seat = (arbitration.device_id, role)
         if stream.seat is None:
@@ -223,7 +209,7 @@ class Streams:
                 await device.remember_election(role, office.election.highest)
             self._notify(seat, office.election.settle())
 
-    async def _leave(self, stream: _Stream) -> None:
+    async def _leave(self, stream: Channel) -> None:
         office = self._offices.get(stream.seat) if stream.seat is not None else None
         if stream.seat is not None and office is not None:
             async with office.lock:
@@ -243,7 +229,7 @@ class Streams:
         for notice in notices:
             stream = self._streams.get(notice.stream)
             if stream is not None:
-                stream.outbox.put_nowait(_notice_message(seat, notice))
+                stream.put(_notice_message(seat, notice))
 
 
 def uint128(message: Any) -> int:
@@ -279,17 +265,6 @@ def _not_primary(election: Election, given: int | None) -> str:
     if election.primary is None:
         return "no controller is primary; want arbitration on a StreamChannel first"
     return f"election id {given} is not the primary's, which is {election.highest}"
-
-
-async def _send_all(stream: _Stream, context: Any) -> None:
-    while (message := await stream.outbox.get()) is not None:
-        await context.write(message)
-
-
-async def _farewell(stream: _Stream, sender: asyncio.Task[None]) -> None:
-    """Send what is queued; a write cut off half-way could keep the stream's end from its client."""
-    stream.outbox.put_nowait(None)
-    await asyncio.wait((sender,), timeout=FAREWELL_S)
 
 
 def _status(code: int) -> grpc.StatusCode:

@@ -78,10 +78,12 @@ def test_between_stand_and_settle_nobody_may_write() -> None:
     assert election.is_primary(6)
 
 
-def test_successor_that_leaves_before_it_is_in_office() -> None:
+def test_others_are_told_when_the_successor_leaves_before_it_is_in_office() -> None:
     election = Election()
     election.stand(1, 5)
-    election.leave(1)
+    election.settle()
+    assert [(n.stream, WORDS[n.status]) for n in election.stand(2, 7)] == [(1, "backup")]
+    assert [(n.stream, WORDS[n.status]) for n in election.leave(2)] == [(1, "vacant")]
     assert election.settle() == []
     assert election.primary is None
 
