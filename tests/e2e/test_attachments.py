@@ -137,6 +137,16 @@ def test_functions_may_come_and_go_while_a_pod_lives(node: Node, pod: Pod) -> No
     assert "clsact" not in node.filters(pod.host_interface)
 
 
+def test_a_rate_that_was_edited_is_not_said_to_be_unchanged(node: Node) -> None:
+    limiter = (
+        "apiVersion: p4kube.io/v1alpha1\nkind: NetworkFunction\nmetadata: {name: limit}\n"
+        "spec:\n  program: rate-limiter\n  parameters: {classes: [{name: all, rate: RATE}]}\n"
+    )
+    node.play(limiter.replace("RATE", "20Mbit/s"))
+    assert node.play(limiter.replace("RATE", "50Mbit/s")) == "limit: 1 changed\n"
+    assert node.play(limiter.replace("RATE", "50Mbit/s")) == "limit: unchanged\n"
+
+
 @pytest.mark.parametrize("killed", [("agent",), ("ebpf",), ("agent", "ebpf")])
 def test_no_packet_is_lost_by_a_kill(node: Node, pod: Pod, killed: tuple[str, ...]) -> None:
     node.play(firewall(ECHO) + firewall(ECHO, PING, name="other") + attach("wall", "other"))

@@ -16,7 +16,7 @@ from p4kube_core.agent import form, pipeline
 from p4kube_core.agent.plan import Plan
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, Refusal
 from p4kube_core.agent.settings import TARGETS
-from p4kube_core.agent.store import Store
+from p4kube_core.agent.store import DEFAULT_ENTRY, Store
 from p4kube_core.model.function import Sides
 
 _MOST_PORT: Final = 510
@@ -74,20 +74,39 @@ def read(request: Mapping[str, Any]) -> Function:
 
 
 def changes(old: Function, new: Function) -> dict[str, int]:
-    """How many entries a function has more, others, and no longer."""
+    """How many entries, meters' rates and digests a function has more, others, and no longer.
+
+    An entry with other rates of a direct meter is one that is changed.
+    """
     target = next((t for t in new.stores if t in old.stores), None)
     if target is None:
         return {}
-    added = changed = removed = 0
-    before = {table.packer.id: table for table in old.stores[target].tables.values()}
-    for table in new.stores[target].tables.values():
-        former = before.get(table.packer.id)
-        held = {} if former is None else former.entries
-        added += len(table.entries.keys() - held.keys())
-        removed += len(held.keys() - table.entries.keys())
-        changed += sum(held.get(key, tail) != tail for key, tail in table.entries.items())
-        changed += former is not None and former.default != table.default
-    return {"added": added, "changed": changed, "removed": removed}
+    before, after = _held(old.stores[target]), _held(new.stores[target])
+    return {
+        "added": len(after.keys() - before.keys()),
+        "changed": sum(before.get(key, held) != held for key, held in after.items()),
+        "removed": len(before.keys() - after.keys()),
+    }
+
+
+def _held(store: Store) -> dict[tuple[object, ...], object]:
+    """All that a store holds, by what it is of; what is the program's own default is not."""
+    held: dict[tuple[object, ...], object] = {}
+    direct = set()
+    for table in store.tables.values():
+        meter = store.direct_meter(table)
+        cells = {} if meter is None else meter.cells
+        if meter is not None:
+            direct.add(meter.meter.index)
+        for key, tail in table.entries.items():
+            held["entry", table.packer.id, key] = (tail, cells.get(key))
+        default = (table.default, cells.get(DEFAULT_ENTRY))
+        if default != (None, None):
+            held["entry", table.packer.id, DEFAULT_ENTRY] = default
+    for index, meter in store.meters.items():
+        if index not in direct:
+            held |= {("cell", meter.meter.id, key): config for key, config in meter.cells.items()}
+    return held | {("digest", number): config for number, config in store.digests.items()}
 
 
 def _sides(request: Mapping[str, Any], where: str) -> Sides:
