@@ -1,7 +1,7 @@
 # P4Kube: what to type.
 #
 #   make build   installs what is missing (Debian packages, a virtual environment) and builds all
-#   make demo    a firewall between two hosts on both targets, real traffic
+#   make demo    a firewall and a chain on a pod's wire, on both targets, real traffic
 #   make test    every test there is
 #   make check   what a change must pass: format, lint, types, layers, quick tests
 #

@@ -13,6 +13,7 @@ KEPT: Final = ("journal", "functions", "attachments", "endpoints")
 _PROGRAMS: Final = Path(__file__).parent.parent / "dataplane"
 DEFAULT_DPDK: Final = _PROGRAMS / "dpdk/build/release/p4kube-dataplane"
 DEFAULT_EBPF: Final = _PROGRAMS / "ebpf/build/release/p4kube-bpf"
+CNI_PLUGIN: Final = _PROGRAMS / "cni/build/release/p4kube-cni"
 
 
 def program_of(target: str) -> Path:

@@ -263,10 +263,10 @@ def _add_bench(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
-    command = _add(commands, "demo", "a firewall between two hosts on both targets, real traffic")
+    command = _add(commands, "demo", "functions on a pod's wire on both targets, real traffic")
     command.add_argument(
         "--seconds", metavar="N", type=_count, default=2,
-        help="how long traffic runs where a rule is added meanwhile (default: 2)",
+        help="how long traffic runs where something is changed meanwhile (default: 2)",
     )  # fmt: skip
 
 

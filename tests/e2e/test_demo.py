@@ -56,7 +56,7 @@ def test_all_goes_as_expected_and_nothing_is_left(place: Path) -> None:
     assert left_behind(process.pid, place) == []
 
 
-@pytest.mark.parametrize("step", ["1. ", "2. ", "3. ", "7. "])
+@pytest.mark.parametrize("step", ["1. ", "2. ", "3. ", "4. ", "7. ", "8. ", "10. "])
 def test_interrupted_it_leaves_nothing(place: Path, step: str) -> None:
     with start(place) as process:
         assert process.stdout is not None

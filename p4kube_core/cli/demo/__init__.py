@@ -1,4 +1,4 @@
-"""`p4kube demo`: a firewall between two hosts on both targets, real traffic."""
+"""`p4kube demo`: functions on a pod's wire on both targets, real traffic."""
 
 from __future__ import annotations
 

@@ -31,14 +31,15 @@ class Host:
     name: str
 
     def run(
-        self, *words: str, timeout_s: float = 60.0, check: bool = True
+        self, *words: str, timeout_s: float = 60.0, check: bool = True, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run a program inside.
 
         Raises:
             errors.MachineError: it failed, and `check` is set.
         """
-        return _run("ip", "netns", "exec", self.name, *words, timeout_s=timeout_s, check=check)
+        inside = ("ip", "netns", "exec", self.name)
+        return _run(*inside, *words, timeout_s=timeout_s, check=check, stdin=stdin)
 
     def inside(self, make: Callable[[], T]) -> T:
         """Call a function in a thread that is inside; a socket made there stays there."""
@@ -92,14 +93,14 @@ def wire(one: Host, its_end: str, other: Host, other_end: str) -> None:
 
 
 def _run(
-    *words: str, timeout_s: float = 60.0, check: bool = True
+    *words: str, timeout_s: float = 60.0, check: bool = True, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     with process:
         try:
-            output, said = process.communicate(timeout=timeout_s)
+            output, said = process.communicate(stdin, timeout=timeout_s)
         except BaseException:
             # Asked rather than killed, as subprocess.run would do: it may have to clean up.
             process.terminate()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
 
 from p4kube_core.cli.demo import traffic
+
+WIDTH: Final = 46  # of what is tried
 
 
 @final
@@ -30,12 +32,10 @@ class Telling:
             print(f"   | {line}".rstrip(), flush=True)
 
     def expect(self, what: str, passes: bool, happens: Callable[[], traffic.Outcome]) -> None:
-        """Try it, and say what was expected and what happened."""
+        """Try it, and say what happened, and whether that was expected."""
         outcome = happens()
         right = outcome.passed == passes
         self.failed += not right
-        wanted = "passes" if passes else "does not pass"
         mark = "ok   " if right else "WRONG"
-        print(
-            f"   {mark} {what}\n         expected: {wanted}; happened: {outcome.said}", flush=True
-        )
+        happened = "passes " if outcome.passed else "stopped"
+        print(f"   {mark} {what:{WIDTH}} {happened}  {outcome.said}", flush=True)
