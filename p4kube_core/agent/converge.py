@@ -358,13 +358,16 @@ async def converge_wires(control: Control, record: DeviceRecord) -> list[str]:
 
 def _unpack_object(objects: Path, store: Store) -> Path:
     """Write the shared object under a name that was never used: dlopen caches by path."""
-    objects.mkdir(mode=0o700, exist_ok=True)
     for number in range(1 << 30):
         path = objects / f"{store.pipeline.manifest.name}-{number}.so"
         try:
+            objects.mkdir(mode=0o700, exist_ok=True)
             with path.open("xb") as file:
                 file.write(store.pipeline.object)
         except FileExistsError:
             continue
+        except OSError as e:
+            path.unlink(missing_ok=True)
+            raise DataplaneRefused("io", f"{path} cannot be written: {e.strerror}") from e
         return path
     raise AssertionError("every object name is taken")

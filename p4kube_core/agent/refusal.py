@@ -19,6 +19,7 @@ OUT_OF_RANGE: Final[int] = protos.code.OUT_OF_RANGE
 UNIMPLEMENTED: Final[int] = protos.code.UNIMPLEMENTED
 INTERNAL: Final[int] = protos.code.INTERNAL
 UNAVAILABLE: Final[int] = protos.code.UNAVAILABLE
+DATA_LOSS: Final[int] = protos.code.DATA_LOSS
 
 _MOST_LISTED: Final = 12
 

@@ -31,6 +31,9 @@ def lines(status: Mapping[str, Any], full: Sequence[Mapping[str, Any]]) -> Itera
 
 
 def _function(function: Mapping[str, Any]) -> Iterator[str]:
+    if function["problem"] is not None:
+        yield f"function {function['name']}: {function['problem']['message']}"
+        return
     targets = " and ".join(function["targets"])
     yield f"function {function['name']}: program {function['program']}, target {targets}"
     for target, excuse in function["unfit"].items():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from p4kube_core.cli import private_agent
 from p4kube_core.cli.demo import traffic
 from tests.e2e import pods
 from tests.e2e.pods import GATEWAY, Node, Pod, eventually
@@ -183,6 +186,67 @@ def test_a_pod_that_was_taken_without_a_word_is_cleaned_up(node: Node) -> None:
         assert node.cni("ADD", other) is None
         assert eventually(lambda: len(node.status()["instances"]) == 1, 40)
         assert [e["container"] for e in node.status()["endpoints"]] == ["c2"]
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[Callable[[], None]]:
+    """A disk of its own for a directory; what is called fills it."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "p4k", place], check=True)
+
+    def fill() -> None:
+        with suppress(OSError), (place / "full").open("wb", 0) as file:
+            while file.write(bytes(4096)):
+                pass
+
+    try:
+        yield fill
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_pod_goes_while_the_disk_is_full_and_the_agent_goes_on(node: Node) -> None:
+    with small_disk(node.state) as fill, node.pod(2, "other") as other:
+        node.play(firewall(PING) + attach("wall") + attach("wall", pod="other", name="other"))
+        with node.pod(1) as pod:
+            assert node.cni("ADD", pod) is None
+            assert node.cni("ADD", other) is None
+            agent = node.pid("agent")
+            fill()
+            assert node.cni("DEL", pod) is None
+        with node.pod(3) as third:
+            error = node.cni("ADD", third)
+            assert error is not None
+            assert "No space left on device" in error["details"]
+            assert traffic.ping(node.host, other.address).passed
+            (node.state / "full").unlink()
+            assert node.cni("ADD", third) is None
+            assert traffic.ping(node.host, third.address).passed
+        assert node.pid("agent") == agent
+        assert node.cni("DEL", other) is None
+        assert eventually(lambda: node.status()["endpoints"] == [], 40)
+        private_agent.stop(node.state)
+
+
+def test_a_pod_keeps_its_functions_while_their_file_cannot_be_read(node: Node, pod: Pod) -> None:
+    wanted = firewall(PING, ECHO) + attach("wall")
+    node.play(wanted)
+    assert node.cni("ADD", pod) is None
+    os.kill(node.pid("agent"), signal.SIGKILL)
+    file = node.state / "functions/wall"
+    file.write_bytes(file.read_bytes()[:-1])
+    node.start()
+    with (
+        traffic.udp_echo(pod.host, pod.address, 5353),
+        traffic.udp_echo(pod.host, pod.address, 6000),
+    ):
+        assert traffic.udp(node.host, pod.address, 5353).passed
+        assert not traffic.udp(node.host, pod.address, 6000).passed
+        said = node.p4kube("status", "shop").stdout
+        assert f"accepted: no (want function wall in {file}, which cannot be read" in said
+        node.play(wanted)
+        assert "ready: yes" in node.p4kube("status", "shop").stdout
+        assert traffic.udp(node.host, pod.address, 5353).passed
+        assert not traffic.udp(node.host, pod.address, 6000).passed
 
 
 def test_an_interface_of_the_machine_needs_no_pod(node: Node, pod: Pod) -> None:

@@ -21,6 +21,9 @@ INSIDE: Final = "inside"
 SIDES: Final = (OUTSIDE, INSIDE)
 _HOOKS: Final = {OUTSIDE: "egress", INSIDE: "ingress"}  # of the host's end of a pod's wire
 _DEVICES_A_CHAIN: Final = 16  # ids set aside for one
+FUNCTION_MISSING: Final = "FunctionMissing"
+Known = Mapping[str, Function | Excuse]
+"""Functions by name; or why one that was put is not there."""
 _PORT: Final = re.compile(r"([ce])([1-9][0-9]*)\.")
 
 
@@ -74,7 +77,7 @@ def target_of(endpoint: Endpoint) -> Target:
 
 
 def wanted(
-    functions: Mapping[str, Function],
+    functions: Known,
     attachments: Mapping[Target, Attachment],
     endpoint: Endpoint,
     others: Iterable[Endpoint] = (),
@@ -99,9 +102,11 @@ def wanted(
     return chain(functions, attachment)
 
 
-def chain(functions: Mapping[str, Function], attachment: Attachment) -> Chain | Excuse:
-    """The chain that an attachment speaks of, which must name functions that are there."""
-    members = [functions[name] for name in attachment.functions]
+def chain(functions: Known, attachment: Attachment) -> Chain | Excuse:
+    """The chain that an attachment speaks of."""
+    members = members_of(functions, attachment)
+    if isinstance(members, Excuse):
+        return members
     target = target_for(members)
     if isinstance(target, Excuse):
         return target
@@ -113,6 +118,19 @@ def chain(functions: Mapping[str, Function], attachment: Attachment) -> Chain | 
             f"machine; and {why}",
         )
     return Chain(attachment.name, target, attachment.functions)
+
+
+def members_of(functions: Known, attachment: Attachment) -> list[Function] | Excuse:
+    """The functions that an attachment names, in their order."""
+    found: list[Function] = []
+    for name in attachment.functions:
+        member = functions.get(name)
+        if member is None:
+            return Excuse(FUNCTION_MISSING, f"want function {name}, found none: play it once more")
+        if isinstance(member, Excuse):
+            return member
+        found.append(member)
+    return found
 
 
 def target_for(members: Sequence[Function]) -> str | Excuse:

@@ -32,6 +32,7 @@ class Held:
     excuse: Excuse | None = None  # why it is not as it is to be
     took_ms: dict[str, float] = field(default_factory=dict)  # by phase, the last time
     settled: bool = False  # it is as it is to be, as far as is known
+    kept: bool = True  # its file says the same
     failures: int = 0  # in a row
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     seen: dict[str, tuple[int | None, Part]] = field(

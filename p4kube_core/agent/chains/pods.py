@@ -45,8 +45,10 @@ class Pods:
         one = self._site.endpoints.get((endpoint.container_id, endpoint.interface))
         if one is None or one.going:
             raise Refusal(NOT_FOUND, "want an endpoint that was added, found none")
-        if one.excuse is not None:
-            raise Refusal(FAILED_PRECONDITION, one.excuse.message)
+        chain = self._site.wanted(one)
+        excuse = chain if isinstance(chain, Excuse) else one.excuse
+        if excuse is not None:
+            raise Refusal(FAILED_PRECONDITION, excuse.message)
         wanted, found = one.endpoint.host_interface, endpoint.host_interface
         if one.splice is None and wanted != found:
             raise Refusal(
@@ -69,7 +71,7 @@ class Pods:
             if (trouble := keepers[target].trouble) is not None:
                 raise Refusal(UNAVAILABLE, trouble)
         for one in site.attachments.values():
-            chain = desire.chain(site.functions, one)
+            chain = desire.chain(site.known, one)
             trouble = chain.message if isinstance(chain, Excuse) else keepers[chain.target].trouble
             if trouble is not None:
                 raise Refusal(FAILED_PRECONDITION, trouble)

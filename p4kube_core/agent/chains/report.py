@@ -6,27 +6,15 @@ from typing import Any
 
 from p4kube_core.agent.chains import attachment as form
 from p4kube_core.agent.chains import desire
+from p4kube_core.agent.chains.function import Excuse
 from p4kube_core.agent.chains.held import Held
 from p4kube_core.agent.chains.site import Site
 from p4kube_core.model.attachment import Attachment, PodTarget
 
 
 def functions(site: Site) -> list[dict[str, Any]]:
-    """Each with its targets, and why it has not the others."""
-    return [
-        {
-            "name": function.name,
-            "digest": function.digest,
-            "program": next(iter(function.stores.values())).pipeline.manifest.name,
-            "targets": list(function.stores),
-            "unfit": {target: excuse.to_json() for target, excuse in function.unfit.items()},
-            "entries": next(iter(function.stores.values())).entry_count,
-            "attachments": sorted(
-                a.name for a in site.attachments.values() if function.name in a.functions
-            ),
-        }
-        for _, function in sorted(site.functions.items())
-    ]
+    """Each with its targets, and why it has not the others; or why it cannot be read."""
+    return [_function(site, name) for name in sorted(site.known)]
 
 
 def attachments(site: Site) -> list[dict[str, Any]]:
@@ -39,32 +27,55 @@ def endpoints(site: Site) -> list[dict[str, Any]]:
     return [_endpoint(one) for one in site.endpoints.values()]
 
 
+def _function(site: Site, name: str) -> dict[str, Any]:
+    one = site.known[name]
+    users = sorted(a.name for a in site.attachments.values() if name in a.functions)
+    if isinstance(one, Excuse):
+        return {
+            "name": name,
+            "digest": None,
+            "program": None,
+            "targets": [],
+            "unfit": {},
+            "entries": 0,
+            "attachments": users,
+            "problem": one.to_json(),
+        }
+    store = next(iter(one.stores.values()))
+    return {
+        "name": name,
+        "digest": one.digest,
+        "program": store.pipeline.manifest.name,
+        "targets": list(one.stores),
+        "unfit": {target: excuse.to_json() for target, excuse in one.unfit.items()},
+        "entries": store.entry_count,
+        "attachments": users,
+        "problem": None,
+    }
+
+
 def _attachment(site: Site, one: Attachment) -> dict[str, Any]:
     mine = [
         held
         for held in site.endpoints.values()
         if desire.target_of(held.endpoint) == one.target and not held.going
     ]
-    members = [site.functions[name] for name in one.functions]
-    target = desire.target_for(members)
+    chain = desire.chain(site.known, one)
     return {
         **form.to_json(one),
-        "on": target if isinstance(target, str) else None,
+        "on": None if isinstance(chain, Excuse) else chain.target,
         "conditions": _conditions(site, one, mine),
         "endpoints": [_endpoint(held) for held in mine],
     }
 
 
 def _conditions(site: Site, one: Attachment, mine: list[Held]) -> list[dict[str, str]]:
-    members = [site.functions[name] for name in one.functions]
-    target = desire.target_for(members)
-    why = desire.unfit_for_ebpf(members)
-    accepted = f"on target {target}" + (f", since {why}" if why and target == "dpdk" else "")
+    accepted = _accepted(site, one)
     troubled = next((held for held in mine if held.excuse is not None), None)
     if not mine:
         what = "pod" if isinstance(one.target, PodTarget) else "interface"
         ready = _condition("Ready", False, "NoEndpoint", f"no such {what} is on this node yet")
-        return [_condition("Accepted", True, "Accepted", accepted), ready]
+        return [accepted, ready]
     if troubled is not None and troubled.excuse is not None:
         excuse = troubled.excuse
         message = f"{troubled.name}: {excuse.message}"
@@ -76,7 +87,16 @@ def _conditions(site: Site, one: Attachment, mine: list[Held]) -> list[dict[str,
     else:
         programmed = _condition("Programmed", False, "Progressing", "it is being put there")
         ready = _condition("Ready", False, "Progressing", "it is being put there")
-    return [_condition("Accepted", True, "Accepted", accepted), programmed, ready]
+    return [accepted, programmed, ready]
+
+
+def _accepted(site: Site, one: Attachment) -> dict[str, str]:
+    chain = desire.chain(site.known, one)
+    if isinstance(chain, Excuse):
+        return _condition("Accepted", False, chain.reason, chain.message)
+    why = desire.unfit_for_ebpf([site.functions[name] for name in one.functions])
+    since = f", since {why}" if why and chain.target == "dpdk" else ""
+    return _condition("Accepted", True, "Accepted", f"on target {chain.target}{since}")
 
 
 def _condition(kind: str, holds: bool, reason: str, message: str) -> dict[str, str]:

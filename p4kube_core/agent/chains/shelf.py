@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 from p4kube_core.agent import form
 from p4kube_core.agent.journal import frame, frames
-from p4kube_core.agent.refusal import INTERNAL, Refusal
+from p4kube_core.agent.refusal import DATA_LOSS, INTERNAL, Refusal
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -39,28 +42,54 @@ class Shelf:
             fresh.write_bytes(frame(form.packed(value)))
             fresh.replace(self._directory / name)
         except OSError as e:
-            fresh.unlink(missing_ok=True)
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
             raise Refusal(INTERNAL, f"{fresh} cannot be written: {e.strerror}") from e
 
     def remove(self, name: str) -> None:
-        """Keep nothing under a name; fine where nothing is."""
-        (self._directory / name).unlink(missing_ok=True)
+        """Keep nothing under a name; fine where nothing is.
 
-    def values(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """All that is kept, in order of name. What cannot be read is put aside."""
+        Raises:
+            Refusal: it cannot be removed, as when nothing may be written.
+        """
+        path = self._directory / name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as e:
+            raise Refusal(INTERNAL, f"{path} cannot be removed: {e.strerror}") from e
+
+    def values(self, read: Callable[[Mapping[str, Any]], T]) -> Iterator[tuple[str, T | Refusal]]:
+        """All that is kept, by name and in its order, as what `read` makes of it.
+
+        In place of what cannot be read, why: its file stays, perhaps for an agent of another
+        version.
+
+        Args:
+            read: may raise Refusal, KeyError or TypeError.
+        """
         for path in sorted(self._directory.glob("*")):
             if path.suffix == _FRESH:
                 path.unlink()
             elif path.suffix != _UNREADABLE:
-                try:
-                    bodies, _ = frames(path.read_bytes())
-                    yield path.name, json.loads(b"".join(bodies))
-                except (OSError, ValueError) as e:
-                    log.error("put an unreadable file aside: file=%s: %s", path, e)
-                    path.replace(path.with_name(path.name + _UNREADABLE))
+                yield path.name, self._read(path, read)
 
-    def put_aside(self, name: str, why: object) -> None:
+    def _read(self, path: Path, read: Callable[[Mapping[str, Any]], T]) -> T | Refusal:
+        try:
+            data = path.read_bytes()
+            bodies, whole = frames(data)
+            if not bodies or whole < len(data):
+                raise Refusal(DATA_LOSS, f"it is cut off, or not of our making: {len(data)} bytes")
+            return read(json.loads(b"".join(bodies)))
+        except Refusal as e:
+            why = e.message
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            why = str(e) or repr(e)
+        kind = path.parent.name.removesuffix("s")
+        message = f"want {kind} {path.name} in {path}, which cannot be read: {why}"
+        log.error("left a file that cannot be read: %s", message)
+        return Refusal(DATA_LOSS, message)
+
+    def put_aside(self, name: str) -> None:
         """Have a value out of the way that means nothing to us."""
-        log.error("put aside what cannot be taken up: %s/%s: %s", self._directory.name, name, why)
         path = self._directory / name
         path.replace(path.with_name(name + _UNREADABLE))

@@ -43,6 +43,8 @@ class Site:
         self.functions: dict[str, Function] = {}
         self.attachments: dict[str, Attachment] = {}
         self.endpoints: dict[Key, Held] = {}
+        self.lost: dict[str, Excuse] = {}
+        """Functions whose files cannot be read, and why, by name. What they stand on stays."""
         self.node = node
         self.shelves = {
             name: Shelf(settings.state / name) for name in ("functions", "attachments", "endpoints")
@@ -55,27 +57,28 @@ class Site:
 
     def recover(self) -> None:
         """Read what was acknowledged before. Says nothing of what is on the data planes."""
-        functions, attachments, endpoints = (
-            self.shelves[name] for name in ("functions", "attachments", "endpoints")
-        )
-        for name, value in functions.values():
-            try:
-                self.functions[name] = function.read(value)
-            except Refusal as e:
-                functions.put_aside(name, e)
-        for name, value in attachments.values():
-            try:
-                self.attachments[name] = attachment.read(value)
-            except Refusal as e:
-                attachments.put_aside(name, e)
-        for name, value in endpoints.values():
-            try:
-                one = held.read(value)
-            except (KeyError, TypeError) as e:
-                endpoints.put_aside(name, e)
+        for name, one in self.shelves["functions"].values(function.read):
+            if isinstance(one, Refusal):
+                self.lost[name] = Excuse(desire.FUNCTION_MISSING, one.message)
+            else:
+                self.functions[name] = one
+        for name, end in self.shelves["endpoints"].values(held.read):
+            if isinstance(end, Refusal):
+                self.shelves["endpoints"].put_aside(name)
                 continue
-            self.endpoints[one.key] = one
-            self._number = max(self._number, one.number, *one.chains())
+            self.endpoints[end.key] = end
+            self._number = max(self._number, end.number, *end.chains())
+        for name, wish in self.shelves["attachments"].values(attachment.read):
+            known = self._as_it_stands(name) if isinstance(wish, Refusal) else wish
+            if known is not None:
+                self.attachments[name] = known
+
+    def _as_it_stands(self, name: str) -> Attachment | None:
+        """An attachment, as an endpoint tells of it."""
+        for one in self.endpoints.values():
+            if one.chain is not None and one.chain.attachment == name:
+                return Attachment(name, desire.target_of(one.endpoint), one.chain.functions)
+        return None
 
     def targets(self) -> set[str]:
         """Of the chains that there are."""
@@ -87,6 +90,10 @@ class Site:
     def next_number(self) -> int:
         self._number += 1
         return self._number
+
+    @property
+    def known(self) -> desire.Known:
+        return {**self.lost, **self.functions}
 
     def by_target(self) -> dict[Target, Attachment]:
         return {attachment.target: attachment for attachment in self.attachments.values()}
@@ -120,7 +127,7 @@ class Site:
     def leave(self, one: Held) -> None:
         """Decide that an endpoint is to have nothing any more."""
         one.going, one.settled = True, False
-        self.keep(one)
+        self._keep_if_possible(one)
         self.wake()
 
     def look_at_interfaces(self) -> None:
@@ -153,7 +160,7 @@ class Site:
         while True:
             self._woken.clear()
             self.look_at_interfaces()
-            await self.settle(one for one in self.endpoints.values() if not one.settled)
+            await self.settle(o for o in self.endpoints.values() if not (o.settled and o.kept))
             lingers = not self._spliced() and not self.splicer.release()
             failures = [one.failures for one in self.endpoints.values() if one.failures]
             pause_s = _LINGER_S if lingers else _SWEEP_S
@@ -197,10 +204,12 @@ class Site:
         self, one: Held, observed: Mapping[str, Observed] | None = None
     ) -> None:
         """Settle an endpoint; what fails is kept as its excuse, and tried again."""
+        before = one.excuse
         try:
             await self.settle_one(one, observed)
         except Refusal as e:
-            log.warning("endpoint is not as it is to be: %s: %s", one.name, e)
+            level = logging.DEBUG if one.excuse == before else logging.WARNING
+            log.log(level, "endpoint is not as it is to be: %s: %s", one.name, e)
 
     async def settle_one(self, one: Held, observed: Mapping[str, Observed] | None = None) -> None:
         """Have an endpoint be as it is to be.
@@ -213,45 +222,55 @@ class Site:
                 return
             started = time.perf_counter()
             going = one.going  # which may change meanwhile
+            wanted = self.wanted(one)
             try:
-                self._choose(one)
+                if isinstance(wanted, Excuse):
+                    raise Refusal(FAILED_PRECONDITION, wanted.message)
+                self._choose(one, wanted)
                 await self.realiser.realise(one, self.desired(one), observed)
+                if going:
+                    self.shelves["endpoints"].remove(str(one.number))
             except Refusal as e:
                 one.failures += 1
-                one.excuse = Excuse(_reason(e), e.message)
+                one.excuse = wanted if isinstance(wanted, Excuse) else Excuse(_reason(e), e.message)
                 raise
             one.excuse, one.failures = None, 0
-            if one.former:
-                one.former = ()
-                self.keep(one)
             if going:
-                self.shelves["endpoints"].remove(str(one.number))
                 del self.endpoints[one.key]
                 return
+            if one.former or not one.kept:
+                one.former = ()
+                self._keep_if_possible(one)
             if one.going:
                 one.settled = False
             if one.took_ms:
                 one.took_ms["total"] = 1000 * (time.perf_counter() - started)
 
-    def _choose(self, one: Held) -> None:
+    def _choose(self, one: Held, wanted: Chain | None) -> None:
         """Decide on an endpoint's chain, and keep that."""
-        wanted = self._wanted(one)
-        if isinstance(wanted, Excuse):
-            raise Refusal(FAILED_PRECONDITION, wanted.message)
         if wanted == one.chain:
             return
+        before = one.chain, one.chain_number, one.former
         if one.chain is not None and not one.chain.is_like(wanted):
             one.former = (*one.former, one.chain_number)
         if wanted is not None and not wanted.is_like(one.chain):
             one.chain_number = self.next_number()
         one.chain = wanted
-        self.keep(one)
+        if wanted is None:  # what was kept is enough to take all away by
+            self._keep_if_possible(one)
+            return
+        try:
+            self.keep(one)
+        except Refusal:
+            one.chain, one.chain_number, one.former = before
+            raise
 
-    def _wanted(self, one: Held) -> Chain | Excuse | None:
+    def wanted(self, one: Held) -> Chain | Excuse | None:
+        """The chain that an endpoint is to have, by what is put now."""
         if one.going:
             return None
         others = (other.endpoint for other in self.endpoints.values() if not other.going)
-        return desire.wanted(self.functions, self.by_target(), one.endpoint, others)
+        return desire.wanted(self.known, self.by_target(), one.endpoint, others)
 
     def desired(self, one: Held) -> State:
         """What an endpoint is to have on the data planes, as was decided."""
@@ -280,7 +299,20 @@ class Site:
                 await converge.forgiving(control, "device_remove", id=number)
 
     def keep(self, one: Held) -> None:
+        """Write an endpoint's file.
+
+        Raises:
+            Refusal: it cannot be written; who settles the endpoint the next time tries again.
+        """
+        one.kept = False
         self.shelves["endpoints"].put(str(one.number), one.to_json())
+        one.kept = True
+
+    def _keep_if_possible(self, one: Held) -> None:
+        try:
+            self.keep(one)
+        except Refusal as e:
+            log.warning("an endpoint's file is older than it is: %s: %s", one.name, e)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Have work go on to its end, whoever waits for it no longer."""

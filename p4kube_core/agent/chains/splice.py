@@ -81,11 +81,15 @@ class Splicer:
             with _refused(one):
                 if one.splice is None:
                     one.splice = await asyncio.to_thread(_read, one)
-                    self._keep(one)
+                    try:
+                        self._keep(one)
+                    except Refusal:
+                        one.splice = None
+                        raise
                 await asyncio.to_thread(self._splice, one)
                 await _until_it_passes(one.endpoint.host_interface)
             one.splice["done"] = True
-            self._keep(one)
+            self._keep_if_possible(one)
 
     async def unsplice(self, one: Held) -> None:
         """Give a pod its own end back; of one that goes, take both pairs away.
@@ -96,12 +100,20 @@ class Splicer:
         async with self._lock:
             assert one.splice is not None
             one.splice["done"] = False
-            self._keep(one)
+            if one.going:  # nobody takes that back
+                self._keep_if_possible(one)
+            else:
+                self._keep(one)
             with _refused(one):
                 await asyncio.to_thread(self._clear if one.going else self._unsplice, one)
             one.splice = None
-            self._keep(one)
+            self._keep_if_possible(one)
             await asyncio.to_thread(self._release)
+
+    def _keep_if_possible(self, one: Held) -> None:
+        """Where to do it once more, after a crash, does no harm."""
+        with suppress(Refusal):
+            self._keep(one)
 
     # --- in a thread
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 from p4kube_core.agent.chains import attachment, desire, function
@@ -53,11 +53,15 @@ class Wishes:
             return {"refused": refused, "new": False, "changed": False, "problems": []}
         site.shelves["functions"].put(new.name, request)
         site.functions[new.name] = new
+        site.lost.pop(new.name, None)
         log.info("put a function: name=%s targets=%s", new.name, ",".join(new.stores))
         problems = await site.settle(
-            one
-            for one in site.endpoints.values()
-            if one.chain is not None and new.name in one.chain.functions
+            {
+                id(one): one
+                for attachment in site.attachments.values()
+                if new.name in attachment.functions
+                for one in self._concerned(attachment.name)
+            }.values()
         )
         said = {"refused": {}, "new": old is None, "changed": True, "problems": problems}
         return said if old is None else {**said, **_differences(old, new)}
@@ -76,6 +80,7 @@ class Wishes:
                 f"function {name} is attached by {listed(users)}: want these removed first",
             )
         site.shelves["functions"].remove(name)
+        site.lost.pop(name, None)
         if site.functions.pop(name, None) is not None:
             log.info("removed a function: name=%s", name)
 
@@ -93,8 +98,8 @@ class Wishes:
         new = attachment.read(request)
         changed = site.attachments.get(new.name) != new
         problems: list[str] = []
+        self._check(new)
         if changed:
-            self._check(new)
             site.shelves["attachments"].put(new.name, attachment.to_json(new))
             before = self._concerned(new.name)
             site.attachments[new.name] = new
@@ -134,7 +139,7 @@ class Wishes:
 
     def _check(self, one: Attachment) -> None:
         """Refuse what could stand nowhere."""
-        functions = self._site.functions
+        functions = self._site.known
         where = f"attachment {one.name}"
         for name in one.functions:
             if name not in functions:
@@ -177,7 +182,7 @@ def _differences(old: Function, new: Function) -> dict[str, Any]:
     return {"program": replaced, "entries": function.changes(old, new)}
 
 
-def _unknown(name: str, functions: Mapping[str, Function]) -> str:
+def _unknown(name: str, functions: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, functions, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"no function {name!r}; functions: {listed(functions)}{hint}"

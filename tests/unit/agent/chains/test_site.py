@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import dataclasses
+import errno
 import os
 import signal
 import sys
@@ -17,8 +19,10 @@ from typing import Any
 import pytest
 
 from p4kube_core.agent import converge
+from p4kube_core.agent.chains import report
 from p4kube_core.agent.chains import site as sites
 from p4kube_core.agent.chains.pods import Pods
+from p4kube_core.agent.chains.shelf import Shelf
 from p4kube_core.agent.chains.site import Site
 from p4kube_core.agent.chains.wishes import Wishes
 from p4kube_core.agent.endpoint import Endpoint
@@ -26,6 +30,7 @@ from p4kube_core.agent.keeper import Keeper
 from p4kube_core.agent.node import Node
 from p4kube_core.agent.refusal import FAILED_PRECONDITION, NOT_FOUND, UNAVAILABLE, Refusal
 from p4kube_core.agent.settings import TARGETS, Settings
+from p4kube_core.model import artifact
 from tests.conformance.p4runtime.controller import entry, exact, p4
 from tests.unit.agent import program
 
@@ -137,6 +142,16 @@ def endpoint(number: int = 1, interface: str = "lo", pod: str = "shop") -> Endpo
 
 def wires(ports: dict[str, Any]) -> dict[str, tuple[int, int]]:
     return {name: (port["device"], port["port"]) for name, port in ports.items()}
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From when it is called on no file can be written, until the test's patches are undone."""
+
+    def write_bytes(_self: Path, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return lambda: monkeypatch.setattr(Path, "write_bytes", write_bytes)
 
 
 @pytest.fixture
@@ -513,5 +528,167 @@ def test_a_program_that_a_data_plane_refuses_is_said_for_its_target(
         assert agent.site.functions == {}
         for target in TARGETS:
             assert await agent.listed(target) == ({}, {})
+
+    run(tmp_path / "s", work)
+
+
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def of_another_abi(file: Path) -> None:
+    """As an agent of another version would have left it."""
+    later = dataclasses.replace(program.manifest("web", target="ebpf"), abi=artifact.ABI + 1)
+    request = function("web", 1) | {"configs": {"ebpf": text(program.config(later))}}
+    Shelf(file.parent).put(file.name, request)
+
+
+@pytest.mark.parametrize("spoil", [cut_off, of_another_abi])
+def test_functions_stay_on_pods_when_their_files_cannot_be_read(
+    tmp_path: Path, interfaces: dict[str, int], spoil: Callable[[Path], None]
+) -> None:
+    async def work(agent: Agent) -> None:
+        await agent.wishes.put_function(function("web", 1))
+        await agent.wishes.put_attachment(attachment("web"))
+        await agent.pods.add(endpoint())
+        there = await agent.listed()
+        agent.die()
+        file = agent.settings.state / "functions/web"
+        spoil(file)
+        agent = Agent(agent.settings.state)
+        await agent.start()
+        while not agent.site.endpoints["c1", "eth0"].failures:
+            await asyncio.sleep(0.01)
+        assert wires((await agent.listed())[0]) == wires(there[0])
+        said = f"want function web in {file}, which cannot be read: "
+        (listed,) = report.attachments(agent.site)
+        for condition in listed["conditions"]:
+            assert (condition["status"], condition["reason"]) == ("False", "FunctionMissing")
+            assert said in condition["message"]
+        assert said in report.functions(agent.site)[0]["problem"]["message"]
+        with pytest.raises(Refusal, match=said):
+            await agent.pods.check(endpoint())
+        with pytest.raises(Refusal, match=said):
+            await agent.pods.add(endpoint(2, "veth2"))
+        with pytest.raises(Refusal, match=said):
+            await agent.wishes.put_attachment(attachment("web"))
+        assert (await agent.wishes.put_function(function("web", 1, 2)))["problems"] == []
+        (listed,) = report.attachments(agent.site)
+        assert {c["status"] for c in listed["conditions"]} == {"True"}
+        assert wires((await agent.listed())[0]) == wires(there[0])
+        await agent.pods.check(endpoint())
+        await agent.stop()
+
+    run(tmp_path / "s", work)
+
+
+def test_functions_whose_files_cannot_be_read_can_be_taken_away(
+    tmp_path: Path, interfaces: dict[str, int]
+) -> None:
+    async def work(agent: Agent) -> None:
+        await agent.wishes.put_function(function("web", 1))
+        await agent.wishes.put_attachment(attachment("web"))
+        for number in (1, 2):
+            await agent.pods.add(endpoint(number, f"veth{number}"))
+        agent.die()
+        cut_off(agent.settings.state / "functions/web")
+        agent = Agent(agent.settings.state)
+        await agent.start()
+        await agent.pods.remove("c2", "eth0")
+        assert len((await agent.listed())[0]) == 2
+        assert await agent.wishes.remove_attachment("a") == {"problems": []}
+        assert await agent.listed() == ({}, {})
+        agent.wishes.remove_function("web")
+        assert "web" not in agent.files()
+        await agent.stop()
+
+    run(tmp_path / "s", work)
+
+
+def test_an_attachment_whose_file_cannot_be_read_stays_where_it_stands(
+    tmp_path: Path, interfaces: dict[str, int]
+) -> None:
+    async def work(agent: Agent) -> None:
+        await agent.wishes.put_function(function("web", 1))
+        await agent.wishes.put_attachment(attachment("web"))
+        await agent.pods.add(endpoint())
+        there = await agent.listed()
+        agent.die()
+        cut_off(agent.settings.state / "attachments/a")
+        agent = Agent(agent.settings.state)
+        await agent.start()
+        await agent.quiet()
+        assert wires((await agent.listed())[0]) == wires(there[0])
+        assert agent.site.attachments["a"].functions == ("web",)
+        await agent.stop()
+
+    run(tmp_path / "s", work)
+
+
+def test_pods_go_while_the_disk_is_full(
+    tmp_path: Path,
+    interfaces: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    full_disk: Callable[[], None],
+) -> None:
+    monkeypatch.setattr(sites, "_SWEEP_S", 0.05)
+
+    async def work(agent: Agent) -> None:
+        await agent.wishes.put_function(function("web", 1))
+        await agent.wishes.put_attachment(attachment("web"))
+        for number in (1, 2):
+            await agent.pods.add(endpoint(number, f"veth{number}"))
+        full_disk()
+        await agent.pods.remove("c1", "eth0")
+        del interfaces["veth2"]  # its runtime said nothing
+        async with asyncio.timeout(20):
+            while agent.site.endpoints:
+                await asyncio.sleep(0.01)
+        assert await agent.listed() == ({}, {})
+        assert not agent.tasks[-1].done()
+        with pytest.raises(Refusal, match=r"endpoints/\d+.new cannot be written: No space left"):
+            await agent.pods.add(endpoint(3, "veth3"))
+        assert (await agent.listed(), agent.site.endpoints) == (({}, {}), {})
+        assert agent.files() == ["a", "web"]
+
+    run(tmp_path / "s", work)
+
+
+def test_functions_leave_a_pod_while_the_disk_is_full_and_come_when_it_is_not(
+    tmp_path: Path,
+    interfaces: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    full_disk: Callable[[], None],
+) -> None:
+    async def work(agent: Agent) -> None:
+        for name in ("web", "nat"):
+            await agent.wishes.put_function(function(name, 1))
+        for name, pod in (("a", "shop"), ("b", "other")):
+            await agent.wishes.put_attachment(attachment("web", name=name, pod=pod))
+        await agent.pods.add(endpoint(1, "veth1"))
+        await agent.pods.add(endpoint(2, "veth2", "other"))
+        full_disk()
+        assert await agent.wishes.remove_attachment("b") == {"problems": []}
+        assert len((await agent.listed())[0]) == 2
+        # What was written before it was full.
+        agent.site.attachments["a"] = dataclasses.replace(
+            agent.site.attachments["a"], functions=("nat",)
+        )
+        one = agent.site.endpoints["c1", "eth0"]
+        (problem,) = await agent.site.settle([one])
+        assert "No space left" in problem
+        (listed,) = report.attachments(agent.site)
+        assert "No space left" in listed["conditions"][-1]["message"]
+        assert [d["name"] for d in (await agent.listed())[1].values()] == ["web@default/shop/eth0"]
+        monkeypatch.undo()
+        monkeypatch.setattr("socket.if_nametoindex", lambda name: interfaces[name])
+        await agent.quiet()
+        while not all(one.kept for one in agent.site.endpoints.values()):
+            await agent.site.settle(agent.site.endpoints.values())
+        assert [d["name"] for d in (await agent.listed())[1].values()] == ["nat@default/shop/eth0"]
+        again = Site(agent.settings, agent.node)
+        again.recover()
+        for key, kept in again.endpoints.items():
+            assert kept.chain == agent.site.endpoints[key].chain
 
     run(tmp_path / "s", work)
