@@ -113,15 +113,25 @@ def _steady(
         header = emit.header.type
         assert isinstance(header, types.Header)
         base = walk.path_of(emit.header)
-        offset = 0
-        for m in header.members:
-            path = f"{base}.{m.name}"
-            if isinstance(m.type, types.Bits | types.Bool) and path not in plan.written:
+        for name, scalar, offset in _numbers(header):
+            path = f"{base}.{name}"
+            if path not in plan.written:
                 source = expressions.Source(dialect.head(heads[base]), offset)
-                reader = functions[f"read {header.name}.{m.name}"]
-                found[path] = expressions.Steady(source, reader, m.type)
-            offset += types.width_bits(m.type)
+                reader = functions[f"read {header.name}.{name}"]
+                found[path] = expressions.Steady(source, reader, scalar)
     return found
+
+
+def _numbers(
+    of: types.Header | types.Struct, path: str = "", offset_bits: int = 0
+) -> Iterator[tuple[str, types.Scalar, int]]:
+    """The numbers of a header, those of structs in it too: path, type, offset in bits."""
+    for m in of.members:
+        if isinstance(m.type, types.Struct):
+            yield from _numbers(m.type, f"{path}{m.name}.", offset_bits)
+        elif isinstance(m.type, types.Bits | types.Bool):
+            yield f"{path}{m.name}", m.type, offset_bits
+        offset_bits += types.width_bits(m.type)
 
 
 def make(program: ir.Program, dialect: Dialect) -> Unit:

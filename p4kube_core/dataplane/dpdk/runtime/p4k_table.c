@@ -94,7 +94,8 @@ take_identity(const struct p4k_table *table, const uint8_t *record)
 		if (!p4k_ternary_valid(writer->spec, record))
 			return -EINVAL;
 		writer->priority = load_be(record + 2 * bytes, sizeof(uint32_t));
-		identity[0] = writer->priority; /* stays with ranges only */
+		if (writer->spec->n_ranges > 0)
+			identity[0] = writer->priority; /* without, it is the mask's */
 		memcpy(key, record, bytes);
 		memcpy(key - writer->words, record + bytes, bytes);
 		return 0;
