@@ -83,7 +83,7 @@ async def converge(
             return tuple(problems)
         held = observed.devices.get(record.device_id)
         if held is None or held.get("digest") != store.pipeline.manifest.digest:
-            await load_program(control, record, store, held is None, objects)
+            await load_program(control, record, store, held is None, objects, whole=False)
         problems += await converge_state(control, record.device_id, store)
         # Last: until its entries are there a function may let through what it is to stop.
         problems += await converge_wires(control, record)
@@ -103,19 +103,25 @@ async def create(control: Control, record: DeviceRecord, objects: Path) -> None:
     store = record.committed
     assert store is not None
     await load_program(control, record, store, True, objects)
-    problems = await converge_state(control, record.device_id, store, Store(store.pipeline))
+    known = Store(store.pipeline)
+    problems = await converge_state(control, record.device_id, store, known, whole=True)
     if problems:
         raise DataplaneRefused("invalid", problems[0])
 
 
 async def converge_state(
-    control: Control, device_id: int, store: Store, held: Store | None = None
+    control: Control,
+    device_id: int,
+    store: Store,
+    held: Store | None = None,
+    whole: bool = False,
 ) -> list[str]:
     """Make entries, defaults and configurations of meters be the store's.
 
     Args:
         held: what the data plane has, of the same program, where the caller knows; else it is
             asked for.
+        whole: rather end where something is refused, before anything is taken away.
 
     Returns:
         What was refused, one sentence each; the rest was done.
@@ -123,7 +129,9 @@ async def converge_state(
     problems: list[str] = []
     for index, table in store.tables.items():
         known = None if held is None else held.tables[index]
-        problems += await converge_table(control, device_id, table, known)
+        problems += await converge_table(control, device_id, table, known, whole)
+        if problems and whole:
+            return problems
     await converge_meters(control, device_id, store, held)
     return problems
 
@@ -180,12 +188,17 @@ async def remove_strangers(
 
 
 async def converge_table(
-    control: Control, device_id: int, table: TableStore, held: TableStore | None = None
+    control: Control,
+    device_id: int,
+    table: TableStore,
+    held: TableStore | None = None,
+    whole: bool = False,
 ) -> list[str]:
     """Make the data plane's entries and default of one table be the store's.
 
     Args:
         held: what the data plane has, where the caller knows.
+        whole: as of `converge_state`.
 
     Returns:
         What was refused, one sentence each; the rest was done.
@@ -200,6 +213,8 @@ async def converge_table(
             for position, why in failed.items():
                 entry = packer.describe_entry(packer.split(records[position])[0])
                 problems.append(f"table {packer.name}, entry ({entry}): {why.message}")
+            if problems and whole:
+                return problems
     if not packer.const_default and _default(table) != _default(held):
         data = table.default or b""
         await control.call("default_write", data, device=device_id, table=packer.index)
@@ -295,6 +310,7 @@ async def load_program(
     new: bool,
     objects: Path,
     keep: bool = True,
+    whole: bool = True,
 ) -> None:
     """Load a program as a new device or in place of the one that runs.
 
@@ -303,9 +319,12 @@ async def load_program(
 
     Args:
         keep: state that both programs have stays; else what runs has its own to the end.
+        whole: rather none of it than some entries missing; else what is refused is refused again
+            below the wires.
 
     Raises:
-        DataplaneRefused: it cannot be loaded; what ran before goes on.
+        DataplaneRefused: it cannot be loaded; what ran before goes on, but tables that both have
+            may hold entries of the new one.
     """
     if new:
         await _add_program(control, record.device_id, record.name, store, objects)
@@ -315,7 +334,9 @@ async def load_program(
     like = {"like": device_id} if keep else {}
     try:
         await _add_program(control, aside, record.name, store, objects, **like)
-        await converge_state(control, aside, store)  # what is refused will be so below the wires
+        problems = await converge_state(control, aside, store, whole=whole)
+        if problems and whole:
+            raise DataplaneRefused("invalid", problems[0])
         await control.call("device_replace", **exchange)
     except DataplaneRefused:
         await forgiving(control, "device_remove", id=aside)

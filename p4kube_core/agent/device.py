@@ -53,6 +53,8 @@ class Device:
         self._keeper = keeper
         self._objects = objects
         self._epoch = 0  # of the keeper's connection that this device was brought up on
+        self._refused: tuple[Store, int, Refusal] | None = None
+        """What a function said that could not be held, on which connection, and why."""
 
     # --- to be called with the lock held
 
@@ -170,6 +172,8 @@ class Device:
             observed: what the data plane has, where the caller knows.
         """
         async with self.lock:
+            if self.problems:
+                self._epoch = 0  # perhaps they are over
             try:
                 await self.synced(observed=observed)
             except DataplaneLost as e:
@@ -359,14 +363,20 @@ class Device:
             observed = await converge.observe(control)
             new = device_id not in observed.devices
             await converge.load_program(control, self.record, store, new, self._objects, keep)
-            problems = await converge.converge_state(control, device_id, store)
-            problems += await converge.converge_wires(control, self.record)
+            if problems := await converge.converge_state(control, device_id, store):
+                raise DataplaneRefused("invalid", problems[0])
+            self.problems = tuple(await converge.converge_wires(control, self.record))
         except DataplaneRefused as e:
-            self._epoch = 0  # it may have the new program: back to the record at the next occasion
+            await self._take_back()
             raise _refused_program(e) from e
         except DataplaneLost as e:
             raise _lost_with_program(e) from e
-        self.problems = tuple(problems)
+
+    async def _take_back(self) -> None:
+        """Have the data plane be as the record says, after it was to be otherwise."""
+        self._epoch = 0
+        with contextlib.suppress(DataplaneLost):  # else at the next occasion
+            await self.synced()
 
     def _committed(self, store: Store, body: bytes) -> None:
         try:
@@ -394,9 +404,7 @@ class Device:
             raise Refusal(FAILED_PRECONDITION, problems[0])
         except (Refusal, DataplaneLost) as e:
             self.record.name, self.record.ports = former
-            self._epoch = 0
-            with contextlib.suppress(DataplaneLost):
-                await self.synced()  # take back at once what was done for the refused wish
+            await self._take_back()
             if isinstance(e, Refusal):
                 raise
             raise Refusal(UNAVAILABLE, f"the data plane ended: {e}") from e
@@ -424,6 +432,16 @@ class Device:
         self.problems = ()
 
     async def _follow(self, base: Store) -> None:
+        if self._refused is not None and self._refused[:2] == (base, self._keeper.epoch):
+            raise self._refused[2]  # part of it would be in force for as long as it takes to see
+        try:
+            await self._try_to_follow(base)
+        except Refusal as e:
+            if e.code != UNAVAILABLE:
+                self._refused = base, self._keeper.epoch, e
+            raise
+
+    async def _try_to_follow(self, base: Store) -> None:
         old, store = self.record.base, self.record.committed
         assert old is not None
         assert store is not None
@@ -434,15 +452,16 @@ class Device:
         else:
             try:
                 problems = await converge.converge_state(
-                    control, self.record.device_id, made, store
+                    control, self.record.device_id, made, store, whole=True
                 )
             except DataplaneLost as e:
                 raise Refusal(UNAVAILABLE, f"the data plane ended: {e}") from e
             except DataplaneRefused as e:
                 problems = [e.message]
             if problems:
-                self._epoch = 0  # back to the record at the next occasion
+                await self._take_back()
                 raise Refusal(RESOURCE_EXHAUSTED, problems[0])
+            self.problems = ()
         self.record.base, self.record.committed = base, made
         self._rewrite()
 

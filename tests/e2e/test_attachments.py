@@ -23,6 +23,7 @@ ECHO = (
     "{name: echo, action: allow, from: outside, protocol: udp, destinationPort: 5353, "
     "replies: true}"
 )
+GATE = Path(__file__).with_name("programs") / "gate.p4"
 WEB = (
     "{name: web, action: allow, from: outside, protocol: tcp, destinationPort: 8080, replies: true}"
 )
@@ -34,6 +35,25 @@ def firewall(*rules: str, name: str = "wall", more: str = "") -> str:
         "apiVersion: p4kube.io/v1alpha1\nkind: NetworkFunction\n"
         f"metadata: {{name: {name}}}\n"
         f"spec:\n  program: firewall\n{more}  parameters:\n    rules:\n{lines or '      []'}\n---\n"
+    )
+
+
+def gate(*rules: str, options: int = 512) -> str:
+    """A function of its own program, of which there is one for each number of bits of options.
+
+    Args:
+        rules: keys of what is denied.
+    """
+    program = Path(f"/tmp/{os.getpid()}-gate{options}.p4")
+    program.write_text(GATE.read_text().replace("OPTIONS 512", f"OPTIONS {options}"))
+    entries = "".join(
+        f"        - {{match: {key}, priority: {place}, action: deny}}\n"
+        for place, key in enumerate(rules, 1)
+    )
+    return (
+        "apiVersion: p4kube.io/v1alpha1\nkind: NetworkFunction\nmetadata: {name: gate}\n"
+        f"spec:\n  program: {program}\n  tables:\n    ingress.rules:\n      entries:\n{entries}"
+        "---\n"
     )
 
 
@@ -247,6 +267,40 @@ def test_a_pod_keeps_its_functions_while_their_file_cannot_be_read(node: Node, p
         assert "ready: yes" in node.p4kube("status", "shop").stdout
         assert traffic.udp(node.host, pod.address, 5353).passed
         assert not traffic.udp(node.host, pod.address, 6000).passed
+
+
+def test_a_changed_program_whose_rule_has_no_room_leaves_the_old_one_with_its_rules(
+    node: Node, pod: Pod
+) -> None:
+    old = gate("{to: 6000}")
+    node.play(old + attach("gate"))
+    assert node.cni("ADD", pod) is None
+    with (
+        traffic.udp_echo(pod.host, pod.address, 5353),
+        traffic.udp_echo(pod.host, pod.address, 6000),
+    ):
+        stream = traffic.Stream(node.host, pod.address, 5353)
+        before = node.status()["instances"]
+        file = node.state / "wrong.yaml"
+        for options in (256, 512):  # another program, the same one
+            wide = "{to: 1..65534, from: 1..65534, length: 1..65534}"
+            file.write_text(gate("{to: 7000}", wide, options=options))
+            done = node.p4kube("play", file)
+            assert done.returncode == 1
+            assert "table ingress.rules, entry (" in done.stderr
+            said = node.p4kube("status", "shop").stdout
+            assert "ready: no (default/shop/eth0: " in said
+            assert "table ingress.rules, entry (to=" in said
+            after = node.status()["instances"]
+            assert [d["digest"] for d in after] == [d["digest"] for d in before]
+            assert not traffic.udp(node.host, pod.address, 6000).passed
+            assert traffic.udp(node.host, pod.address, 5353).passed
+        assert stream.stop() == 0
+        node.play(old)
+        assert "ready: yes" in node.p4kube("status", "shop").stdout
+        node.play(gate("{to: 5353}", options=256))
+        assert not traffic.udp(node.host, pod.address, 5353).passed
+        assert traffic.udp(node.host, pod.address, 6000).passed
 
 
 def test_an_interface_of_the_machine_needs_no_pod(node: Node, pod: Pod) -> None:

@@ -19,7 +19,7 @@ from p4kube_core.agent.converge import Observed
 from p4kube_core.agent.device import Device
 from p4kube_core.agent.node import Node, is_instance
 from p4kube_core.agent.record import DeviceRecord
-from p4kube_core.agent.refusal import FAILED_PRECONDITION, UNAVAILABLE, Refusal
+from p4kube_core.agent.refusal import FAILED_PRECONDITION, RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
 _ATTEMPTS: Final = 3
 _MAX_NAME_BYTES: Final = 127
@@ -116,6 +116,10 @@ class Realiser:
             held.seen[target] = (None if never else keeper.epoch, part)
         if took:
             held.took_ms = took
+        for part in desired.parts.values():
+            for device_id in part.devices:
+                if problems := self._node.devices[device_id].problems:
+                    raise Refusal(RESOURCE_EXHAUSTED, problems[0])
 
     # --- what there is
 

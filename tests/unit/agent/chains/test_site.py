@@ -692,3 +692,73 @@ def test_functions_leave_a_pod_while_the_disk_is_full_and_come_when_it_is_not(
             assert kept.chain == agent.site.endpoints[key].chain
 
     run(tmp_path / "s", work)
+
+
+def cramped(version: str, *hosts: int) -> dict[str, Any]:
+    """A function whose program has less room on a data plane than its manifest says."""
+    made = function("web", *hosts, version=version)
+    held = program.manifest("web" + version, target="ebpf")
+    tables = (dataclasses.replace(held.tables[0], size=1), *held.tables[1:])
+    object_ = program.fake_object(dataclasses.replace(held, tables=tables))
+    return made | {"configs": {"ebpf": text(program.config(held, object_))}}
+
+
+async def hosts_of(agent: Agent, device: int) -> set[int]:
+    """What the data plane has in table hosts."""
+    control = await agent.keepers["ebpf"].control()
+    packer = agent.node.devices[device].record.current.tables[0].packer  # type: ignore[union-attr]
+    size = packer.identity_bytes + packer.tail_bytes
+    return {int.from_bytes(r[:4], "big") async for r, _, _ in control.entries_read(device, 0, size)}
+
+
+@pytest.mark.parametrize("changed", ["the program", "the entries"])
+def test_functions_whose_entries_are_refused_leave_what_was_there_and_say_which(
+    tmp_path: Path, interfaces: dict[str, int], changed: str
+) -> None:
+    async def work(agent: Agent) -> None:
+        before, after = ("", "2") if changed == "the program" else ("2", "2")
+        await agent.wishes.put_function(cramped(before, 1))
+        await agent.wishes.put_attachment(attachment("web"))
+        await agent.pods.add(endpoint())
+        there = await agent.listed()
+        (device,) = there[1]
+        (problem,) = (await agent.wishes.put_function(cramped(after, 2, 3)))["problems"]
+        assert "table ingress.hosts, entry (" in problem
+        assert "the table is full" in problem
+        assert await agent.listed() == there
+        assert await hosts_of(agent, device) == {1}
+        (listed,) = report.attachments(agent.site)
+        for condition in listed["conditions"][1:]:
+            assert condition["status"] == "False"
+            assert "table ingress.hosts, entry (" in condition["message"]
+        said = await agent.wishes.put_function(function("web", 2, 3, version="3"))
+        assert said["problems"] == []
+        assert await hosts_of(agent, device) == {2, 3}
+        (listed,) = report.attachments(agent.site)
+        assert {c["status"] for c in listed["conditions"]} == {"True"}
+
+    run(tmp_path / "s", work)
+
+
+def test_what_a_data_plane_found_again_refuses_is_said(
+    tmp_path: Path, interfaces: dict[str, int]
+) -> None:
+    async def work(agent: Agent) -> None:
+        await agent.wishes.put_function(cramped("", 1))
+        await agent.wishes.put_attachment(attachment("web"))
+        await agent.pods.add(endpoint())
+        agent.die()
+        Shelf(agent.settings.state / "functions").put("web", cramped("", 2, 3))
+        agent = Agent(agent.settings.state)
+        await agent.start()
+        one = agent.site.endpoints["c1", "eth0"]
+        while not one.failures:
+            await asyncio.sleep(0.01)
+        (listed,) = report.attachments(agent.site)
+        assert listed["conditions"][-1]["status"] == "False"
+        assert "table ingress.hosts, entry (" in listed["conditions"][-1]["message"]
+        assert (await agent.wishes.put_function(function("web", 3)))["problems"] == []
+        assert one.excuse is None
+        await agent.stop()
+
+    run(tmp_path / "s", work)
