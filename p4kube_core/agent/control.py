@@ -9,12 +9,11 @@ import asyncio
 import json
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
 _LENGTHS: Final = struct.Struct(">II")
-_LENGTH: Final = struct.Struct(">I")
 MAX_MESSAGE_BYTES: Final = 64 << 20
 RECORDS_A_REQUEST: Final = 8192
 CELL: Final = struct.Struct(">QQ")  # packets, bytes
@@ -120,11 +119,7 @@ class Control:
     async def _read_answers(self) -> None:
         try:
             while True:
-                length, json_length = _LENGTHS.unpack(await self._reader.readexactly(8))
-                if length > MAX_MESSAGE_BYTES or json_length > length - 4:
-                    break
-                body = await self._reader.readexactly(length - 4)
-                answer = json.loads(body[:json_length])
+                answer, blob = await _message(self._reader)
                 future = self._waiting.popleft()
                 if future.done():
                     continue  # its caller was cancelled
@@ -132,8 +127,8 @@ class Control:
                     error = answer["error"]
                     future.set_exception(DataplaneRefused(error["code"], error["message"]))
                 else:
-                    future.set_result((answer, body[json_length:]))
-        except (OSError, EOFError, ValueError, IndexError):
+                    future.set_result((answer, blob))
+        except (OSError, DataplaneLost, IndexError):
             pass  # an end as good as any: the keeper finds out why
         finally:
             self._fail()
@@ -160,8 +155,10 @@ async def _failed_records(
     return failed
 
 
-async def events(path: Path) -> AsyncIterator[Answer]:
-    """Subscribe to a data plane's events, each its JSON and its blob, until the connection ends.
+async def subscribe(path: Path) -> AsyncGenerator[Answer]:
+    """Have a data plane tell its events from now on, each its JSON and its blob.
+
+    The iterator ends by OSError or DataplaneLost, when the connection does.
 
     Raises:
         OSError: none listens there.
@@ -169,23 +166,39 @@ async def events(path: Path) -> AsyncIterator[Answer]:
         DataplaneRefused: it tells no events.
     """
     reader, writer = await asyncio.open_unix_connection(path)
+    text = json.dumps({"op": "subscribe"}).encode()
+    writer.write(_LENGTHS.pack(4 + len(text), len(text)) + text)
     try:
-        text = json.dumps({"op": "subscribe"}).encode()
-        writer.write(_LENGTHS.pack(4 + len(text), len(text)) + text)
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            answer, _ = await _message(reader)
+        if "error" in answer:
+            raise DataplaneRefused(answer["error"]["code"], answer["error"]["message"])
+    except BaseException:
+        writer.close()
+        raise
+    return _events(reader, writer)
+
+
+async def _events(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> AsyncGenerator[Answer]:
+    try:
         while True:
-            length, json_length = _LENGTHS.unpack(await reader.readexactly(8))
-            if length > MAX_MESSAGE_BYTES or json_length > length - 4:
-                break
-            body = await reader.readexactly(length - 4)
-            event = json.loads(body[:json_length])
-            if "error" in event:
-                raise DataplaneRefused(event["error"]["code"], event["error"]["message"])
-            if "event" in event:
-                yield event, body[json_length:]
-    except (EOFError, ValueError) as e:
-        raise DataplaneLost("the data plane is gone") from e
+            yield await _message(reader)
     finally:
         writer.close()
+
+
+async def _message(reader: asyncio.StreamReader) -> Answer:
+    """The next message of the data plane; raises DataplaneLost, or OSError."""
+    try:
+        length, json_length = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
+        if length > MAX_MESSAGE_BYTES or json_length > length - 4:
+            raise DataplaneLost("the data plane sent what is no message")
+        body = await reader.readexactly(length - 4)
+        return json.loads(body[:json_length]), body[json_length:]
+    except (EOFError, ValueError) as e:
+        raise DataplaneLost("the data plane is gone") from e
 
 
 async def connect(path: Path) -> Control:

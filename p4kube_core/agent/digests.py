@@ -1,19 +1,18 @@
 """Digests on their way to a controller: put together, held back while unacknowledged; pure.
 
-Source: P4Runtime 1.5.0, "DigestEntry" and "DigestList".
+Source: P4Runtime 1.5.0, "DigestEntry".
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
-from p4kube_core.agent.refusal import INVALID_ARGUMENT, NOT_FOUND, Refusal
+from p4kube_core.agent.refusal import INVALID_ARGUMENT, Refusal
 
-MOST_WAITING: Final = 1 << 16  # of one digest, not sent yet; more are lost
-MOST_UNACKNOWLEDGED: Final = 1 << 16  # of one digest, remembered
+MOST_IN_LIST: Final = 1 << 16  # a list that is bounded no further is sent when it has so many
+MOST_UNACKNOWLEDGED: Final = 1 << 16  # of one digest, in all lists; older lists are forgotten
 
 
 @final
@@ -29,53 +28,69 @@ class Config:
 @final
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one DigestList holds."""
+    """What one DigestList holds, all of it distinct."""
 
     list_id: int
     data: tuple[bytes, ...]
 
 
+class _Sent(NamedTuple):
+    at_ns: int
+    data: tuple[bytes, ...]
+
+
 @final
 class Lists:
-    """One digest of one device. Times are of one monotonic clock, in nanoseconds."""
+    """One digest of one device. Times are of one monotonic clock, in nanoseconds.
 
-    def __init__(self) -> None:
-        self.lost = 0
-        self._numbers = itertools.count(1)
-        self._waiting: list[bytes] = []
+    Args:
+        numbers: ids of lists; none comes twice.
+        most: digests in a list, whatever the configuration says.
+    """
+
+    def __init__(self, numbers: Iterator[int], most: int = MOST_IN_LIST) -> None:
+        self._numbers = numbers
+        self._most = most
+        self._waiting: dict[bytes, None] = {}  # in order
         self._since_ns = 0  # when the first of those waiting came
-        self._held: dict[bytes, int] = {}  # data that are held back, until when
-        self._sent: dict[int, tuple[bytes, ...]] = {}  # by list, not acknowledged
+        self._held: set[bytes] = set()  # the data of `_sent`
+        self._sent: dict[int, _Sent] = {}  # by list, the oldest first, not acknowledged
 
-    def take(self, config: Config, data: Iterable[bytes], now_ns: int) -> None:
-        """Take what the data plane sent."""
+    def take(self, config: Config, data: Iterable[bytes], now_ns: int) -> Iterator[Batch]:
+        """Take what the data plane sent; gives the lists that are to be sent now.
+
+        Of each that could be sent `sent` is to be told before the next is asked for.
+        """
+        self._expire(config, now_ns)
         for one in data:
-            until = self._held.get(one)
-            if until is not None and now_ns < until:
+            if one in self._held:
                 continue
-            if len(self._waiting) >= MOST_WAITING:
-                self.lost += 1
-                continue
+            if one in self._waiting:
+                if config.max_timeout_ns or config.ack_timeout_ns:
+                    continue
+                yield self._cut()  # neither waits for others: two lists have it
             if not self._waiting:
                 self._since_ns = now_ns
-            if config.ack_timeout_ns:
-                self._hold(one, now_ns + config.ack_timeout_ns)
-            self._waiting.append(one)
+            self._waiting[one] = None
+            if len(self._waiting) >= self._size(config):
+                yield self._cut()
+        yield from self.due(config, now_ns)
 
-    def due(self, config: Config, now_ns: int) -> list[Batch]:
-        """Lists that are to be sent now: those that are full, and all once one waited long."""
-        batches = []
-        size = config.max_list_size or MOST_WAITING
-        late = now_ns >= self._since_ns + config.max_timeout_ns
-        while self._waiting and (late or len(self._waiting) >= size):
-            part, self._waiting = tuple(self._waiting[:size]), self._waiting[size:]
-            batch = Batch(next(self._numbers), part)
-            if config.ack_timeout_ns:
-                self._sent[batch.list_id] = part
-                while len(self._sent) > MOST_UNACKNOWLEDGED:
-                    del self._sent[next(iter(self._sent))]
-            batches.append(batch)
-        return batches
+    def due(self, config: Config, now_ns: int) -> Iterator[Batch]:
+        """The list that is to be sent now, as `take` gives it."""
+        while len(self._waiting) >= self._size(config):  # it was configured anew
+            yield self._cut(self._size(config))
+        if self._waiting and now_ns >= self._since_ns + config.max_timeout_ns:
+            yield self._cut()
+
+    def sent(self, config: Config, batch: Batch, now_ns: int) -> None:
+        """A list was sent: its data are held back until they are acknowledged or too old."""
+        if not config.ack_timeout_ns:
+            return
+        self._sent[batch.list_id] = _Sent(now_ns, batch.data)
+        self._held.update(batch.data)
+        while len(self._held) > MOST_UNACKNOWLEDGED:
+            self.acknowledge(next(iter(self._sent)))
 
     def wait_ns(self, config: Config, now_ns: int) -> int | None:
         """How long until the next list is due; None where nothing waits."""
@@ -84,24 +99,31 @@ class Lists:
         return max(self._since_ns + config.max_timeout_ns - now_ns, 0)
 
     def acknowledge(self, list_id: int) -> None:
-        """The controller has a list: its data may be sent again.
+        """The controller has a list: its data may be sent again. Fine where none waits for that."""
+        found = self._sent.pop(list_id, None)
+        if found is not None:
+            self._held.difference_update(found.data)
 
-        Raises:
-            Refusal: no such list was sent, or too long ago.
-        """
-        if list_id < 0:
-            raise Refusal(INVALID_ARGUMENT, f"want the id of a list that was sent, got {list_id}")
-        data = self._sent.pop(list_id, None)
-        if data is None:
-            raise Refusal(NOT_FOUND, f"no list {list_id} of this digest waits to be acknowledged")
+    def forget_sent(self) -> None:
+        """Hold nothing back any more, as for a controller that was told nothing."""
+        self._sent.clear()
+        self._held.clear()
+
+    def _cut(self, size: int | None = None) -> Batch:
+        data = tuple(self._waiting)[:size]
         for one in data:
-            self._held.pop(one, None)
+            del self._waiting[one]
+        return Batch(next(self._numbers), data)
 
-    def _hold(self, data: bytes, until_ns: int) -> None:
-        self._held.pop(data, None)  # the latest stand last
-        self._held[data] = until_ns
-        while len(self._held) > MOST_UNACKNOWLEDGED:
-            del self._held[next(iter(self._held))]
+    def _size(self, config: Config) -> int:
+        return min(config.max_list_size or self._most, self._most)
+
+    def _expire(self, config: Config, now_ns: int) -> None:
+        while self._sent:
+            oldest = next(iter(self._sent))
+            if now_ns < self._sent[oldest].at_ns + config.ack_timeout_ns:
+                return
+            self.acknowledge(oldest)
 
 
 def config_of(entry: Any) -> Config:

@@ -1,30 +1,31 @@
 """What data planes tell unasked, brought to controllers; packets from controllers, brought to them.
 
-One connection a data plane subscribes to its events, and is made anew whenever the data plane is.
+A connection to each data plane subscribes to its events before the first device is put on it.
 What nobody is there to hear is dropped: digests and packets are news, not state.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any, Final, final
 
 from p4kube_core import protos
-from p4kube_core.agent import control, digests, p4data, packets
+from p4kube_core.agent import control, digests, packets, pipeline
 from p4kube_core.agent.control import DataplaneLost, DataplaneRefused
 from p4kube_core.agent.device import Device, no_pipeline
-from p4kube_core.agent.keeper import Keeper
 from p4kube_core.agent.node import Node
 from p4kube_core.agent.pipeline import Pipeline
 from p4kube_core.agent.refusal import (
     FAILED_PRECONDITION,
     INTERNAL,
-    NOT_FOUND,
+    INVALID_ARGUMENT,
     UNAVAILABLE,
     Refusal,
     listed,
@@ -36,6 +37,29 @@ log = logging.getLogger(__name__)
 _LENGTH: Final = struct.Struct(">H")
 CPU: Final = "cpu"  # the kind of port that leads to controllers
 _AGAIN_S: Final = 0.2
+MOST_LIST_BYTES: Final = 2 << 20  # of a DigestList; clients of gRPC take 4 MiB unless told others
+
+
+@final
+class _Digest:
+    """What is on its way of one digest of one device, under one pipeline and configuration."""
+
+    def __init__(
+        self, of: artifact.Digest, held: Pipeline, config: digests.Config, numbers: Iterator[int]
+    ) -> None:
+        self.of = of
+        self.pipeline = held
+        self.config = config
+        self.timer: asyncio.TimerHandle | None = None
+        largest = protos.p4runtime.DigestList()
+        held.digest_data(of, pipeline.largest_digest(of), largest.data.add())
+        most = max(1, min(digests.MOST_IN_LIST, MOST_LIST_BYTES // largest.ByteSize()))
+        self.lists = digests.Lists(numbers, most)
+
+    def stop(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
 
 @final
@@ -45,26 +69,41 @@ class Events:
     def __init__(self, node: Node) -> None:
         self.tell: Callable[[int, Any], bool] = lambda _device, _message: False
         self._node = node
-        self._lists: dict[tuple[int, int], digests.Lists] = {}  # by device and digest id
-        self._timers: dict[tuple[int, int], asyncio.TimerHandle] = {}
+        self._digests: dict[int, dict[int, _Digest]] = {}  # by device and digest id
+        self._numbers = itertools.count(1)
+        self._listening: dict[Path, asyncio.Task[None]] = {}
 
-    async def listen(self, keeper: Keeper) -> None:
-        """Hear a data plane's events until cancelled."""
-        while True:
-            try:
-                async for event, blob in control.events(await keeper.socket()):
-                    self._take(event, blob)
-            except (OSError, DataplaneLost, DataplaneRefused) as e:
-                log.debug("no events from the data plane of target %s: %s", keeper.target, e)
-            await asyncio.sleep(_AGAIN_S)
+    async def listen(self, socket: Path) -> None:
+        """Hear what the data plane that has begun to serve there tells from now on."""
+        former = self._listening.pop(socket, None)
+        if former is not None:
+            former.cancel()
+        try:
+            news = await control.subscribe(socket)
+        except (OSError, DataplaneLost, DataplaneRefused) as e:
+            log.warning("the data plane tells no events: socket=%s: %s", socket, e)
+            return
+        self._listening[socket] = asyncio.create_task(self._take_all(socket, news))
+
+    def stop(self) -> None:
+        """Hear nothing more."""
+        for task in self._listening.values():
+            task.cancel()
+
+    def refresh(self, device_id: int) -> None:
+        """A device's pipeline or the configuration of its digests may be another."""
+        for digest_id in list(self._digests.get(device_id, ())):
+            self._send(device_id, digest_id)
+
+    def greet(self, device_id: int) -> None:
+        """A device has a new primary, who knows nothing of what the former one was told."""
+        for held in self._digests.get(device_id, {}).values():
+            held.lists.forget_sent()
 
     def forget(self, device_id: int) -> None:
         """A device was taken away."""
-        for key in [key for key in self._lists if key[0] == device_id]:
-            del self._lists[key]
-            timer = self._timers.pop(key, None)
-            if timer is not None:
-                timer.cancel()
+        for held in self._digests.pop(device_id, {}).values():
+            held.stop()
 
     async def packet_out(self, device_id: int, message: Any) -> None:
         """Send a p4.v1.PacketOut into a device.
@@ -94,15 +133,31 @@ class Events:
         """Take a p4.v1.DigestListAck.
 
         Raises:
-            Refusal: of a digest or a list that is not.
+            Refusal: of a digest that is not. A list may have been forgotten.
         """
-        manifest = _pipeline(self._node.device(device_id)).manifest
-        if ack.digest_id not in {digest.id for digest in manifest.digests}:
-            known = listed(f"{d.name} ({d.id})" for d in manifest.digests)
-            raise Refusal(NOT_FOUND, f"no digest {ack.digest_id}; digests: {known}")
-        self._lists.setdefault((device_id, ack.digest_id), digests.Lists()).acknowledge(ack.list_id)
+        known = _pipeline(self._node.device(device_id)).digests
+        if ack.digest_id not in known:
+            names = listed(f"{d.name} ({d.id})" for d in known.values())
+            raise Refusal(INVALID_ARGUMENT, f"no digest {ack.digest_id}; digests: {names}")
+        held = self._current(device_id, ack.digest_id)
+        if held is not None:
+            held.lists.acknowledge(ack.list_id)
 
     # --- from the data plane
+
+    async def _take_all(self, socket: Path, news: AsyncIterator[control.Answer]) -> None:
+        while True:
+            with contextlib.suppress(OSError, DataplaneLost):
+                async for event, blob in news:
+                    try:
+                        self._take(event, blob)
+                    except Exception:  # one that we do not understand ends no others
+                        log.exception("an event was lost: %s", event)
+            await asyncio.sleep(_AGAIN_S)
+            try:
+                news = await control.subscribe(socket)
+            except (OSError, DataplaneLost, DataplaneRefused):
+                return  # the data plane is gone: of the next one `listen` is told
 
     def _take(self, event: dict[str, Any], blob: bytes) -> None:
         device = self._node.devices.get(event["device"])
@@ -114,7 +169,8 @@ class Events:
             case "packet_in":
                 self._packets_in(device.record.device_id, manifest, blob)
             case "digest" if event["digest"] < len(manifest.digests):
-                self._digests(device, manifest.digests[event["digest"]], blob)
+                digest = manifest.digests[event["digest"]]
+                self._digests_in(device.record.device_id, digest, blob)
             case "lost":
                 log.warning("events were lost: device=%d count=%d", event["device"], event["count"])
 
@@ -129,40 +185,50 @@ class Events:
             self.tell(device_id, message)
             at += length
 
-    def _digests(self, device: Device, digest: artifact.Digest, blob: bytes) -> None:
-        store = device.record.committed
-        config = store.digests.get(digest.id) if store is not None else None
-        if config is None:
-            return
-        key = (device.record.device_id, digest.id)
-        lists = self._lists.setdefault(key, digests.Lists())
+    def _digests_in(self, device_id: int, digest: artifact.Digest, blob: bytes) -> None:
+        held = self._current(device_id, digest.id)
         size = digest.data_bytes
-        data = (blob[at : at + size] for at in range(0, len(blob), size)) if size else iter(())
-        lists.take(config, data, time.monotonic_ns())
-        self._send(key)
-
-    def _send(self, key: tuple[int, int]) -> None:
-        """Send the lists of a digest that are due, and come back for the others."""
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
-        device = self._node.devices.get(key[0])
-        store = device.record.committed if device is not None else None
-        config = store.digests.get(key[1]) if store is not None else None
-        lists = self._lists.get(key)
-        if store is None or config is None or lists is None:
+        if held is None or not size:
             return
-        for batch in lists.due(config, time.monotonic_ns()):
-            try:
-                message = _list_message(store.pipeline, key[1], batch)
-            except Refusal as refusal:
-                log.warning("digests were lost: device=%d: %s", key[0], refusal.message)
-                continue
-            self.tell(key[0], message)
-        wait_ns = lists.wait_ns(config, time.monotonic_ns())
+        data = (blob[at : at + size] for at in range(0, len(blob), size))
+        self._tell(device_id, held, held.lists.take(held.config, data, time.monotonic_ns()))
+
+    def _send(self, device_id: int, digest_id: int) -> None:
+        """Send the list of a digest that is due."""
+        held = self._current(device_id, digest_id)
+        if held is not None:
+            self._tell(device_id, held, held.lists.due(held.config, time.monotonic_ns()))
+
+    def _tell(self, device_id: int, held: _Digest, batches: Iterator[digests.Batch]) -> None:
+        """Send lists, and come back for those that are not due yet."""
+        for batch in batches:
+            if self.tell(device_id, _list_message(held, batch)):
+                held.lists.sent(held.config, batch, time.monotonic_ns())
+        held.stop()
+        wait_ns = held.lists.wait_ns(held.config, time.monotonic_ns())
         if wait_ns is not None:
             loop = asyncio.get_running_loop()
-            self._timers[key] = loop.call_later(wait_ns / 1e9, self._send, key)
+            held.timer = loop.call_later(wait_ns / 1e9, self._send, device_id, held.of.id)
+
+    def _current(self, device_id: int, digest_id: int) -> _Digest | None:
+        """What is known of a digest; what waits is dropped where it is not to be sent any more."""
+        device = self._node.devices.get(device_id)
+        store = device.record.committed if device is not None else None
+        config = store.digests.get(digest_id) if store is not None else None
+        of_device = self._digests.setdefault(device_id, {})
+        held = of_device.get(digest_id)
+        if store is None or config is None or (held and held.pipeline is not store.pipeline):
+            of_device.pop(digest_id, None)
+            if held is not None:
+                held.stop()
+            held = None
+        if store is None or config is None:
+            return None
+        if held is None:
+            of = store.pipeline.digest(digest_id)
+            held = of_device[digest_id] = _Digest(of, store.pipeline, config, self._numbers)
+        held.config = config
+        return held
 
 
 def _pipeline(device: Device) -> Pipeline:
@@ -172,19 +238,11 @@ def _pipeline(device: Device) -> Pipeline:
     return store.pipeline
 
 
-def _list_message(pipeline: Pipeline, digest_id: int, batch: digests.Batch) -> Any:
+def _list_message(held: _Digest, batch: digests.Batch) -> Any:
     message = protos.p4runtime.StreamMessageResponse()
-    message.digest.digest_id = digest_id
+    message.digest.digest_id = held.of.id
     message.digest.list_id = batch.list_id
     message.digest.timestamp = time.time_ns()
-    digest = next(d for d in pipeline.manifest.digests if d.id == digest_id)
-    spec, types = pipeline.digest_type(digest_id)
-    for data in batch.data:
-        leaves = (
-            (f.width, int.from_bytes(data[f.offset : f.offset + f.bytes], "big"))
-            for f in digest.fields
-        )
-        # What P4Info has more of than the data plane tells is zero.
-        padded = itertools.chain(leaves, itertools.repeat((1, 0)))
-        p4data.fill(message.digest.data.add(), spec, types, padded)
+    for told in batch.data:
+        held.pipeline.digest_data(held.of, told, message.digest.data.add())
     return message

@@ -50,6 +50,8 @@ class Keeper:
         self.restarts = 0
         self.took_over = False  # the data plane was running before we were
         self.failure = "it was not started yet"
+        self.on_serving: Callable[[Path], Awaitable[None]] = _nobody
+        """Told the socket of each data plane before anything is put on it."""
 
     @property
     def left_behind(self) -> bool:
@@ -117,11 +119,6 @@ class Keeper:
         except TimeoutError as e:
             raise self._not_running() from e
 
-    async def socket(self) -> Path:
-        """Where the data plane serves, once it runs; it is not started for that."""
-        await self._up.wait()
-        return self._dataplane.socket
-
     async def stop(self) -> None:
         """End the data plane, and wait until it is gone."""
         self._stopping = True
@@ -173,6 +170,7 @@ class Keeper:
         async with self._starting:
             if self._control is None or self._control.lost.is_set():
                 self._control = await self._attach_or_spawn()
+                await self.on_serving(self._dataplane.socket)
                 self.epoch += 1
                 self._up.set()
 
@@ -298,6 +296,10 @@ class Keeper:
         except OSError:
             return None
         return pid if str(self._dataplane.socket).encode() in words else None
+
+
+async def _nobody(_: Path) -> None:
+    pass
 
 
 def _is_alive(pid: int) -> bool:

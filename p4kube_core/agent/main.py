@@ -124,6 +124,8 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
     node = Node(wanted, keepers)
     events = Events(node)
     streams = Streams(node, events)
+    for keeper in keepers.values():
+        keeper.on_serving = events.listen
     node.on_remove = streams.forget
     site = Site(wanted, node)
     cni = Server(wanted.cni_socket, Verbs(Pods(site)))
@@ -135,7 +137,7 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
     servers: list[grpc.aio.Server] = []
     try:
         # Addresses first, so that one that is in use costs no data plane.
-        p4 = p4runtime.handler(node, streams)
+        p4 = p4runtime.handler(node, streams, events)
         if tcp is not None:
             servers.append(_tcp_server(*tcp, p4))
         servers.append(_unix_server(wanted, (p4, service.handler(node, site, stop))))
@@ -146,7 +148,6 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
             asyncio.create_task(keeper.run(partial(bring_up, target)))
             for target, keeper in keepers.items()
         ]
-        tasks += [asyncio.create_task(events.listen(keeper)) for keeper in keepers.values()]
         tasks.append(asyncio.create_task(site.run()))
         for server in servers:
             await server.start()
@@ -162,6 +163,7 @@ async def _serve(wanted: Settings, tcp: tuple[str, grpc.ServerCredentials | None
     finally:
         await asyncio.gather(cni.stop(), *(server.stop(_GRACE_S) for server in servers))
         await site.stop()
+        events.stop()
         for keeper in keepers.values():
             # Who fails to serve leaves no data plane behind that was not there before.
             if with_dataplanes or not (served or keeper.took_over):

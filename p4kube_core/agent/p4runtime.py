@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from p4kube_core import protos
 from p4kube_core.agent import device, reading
+from p4kube_core.agent.events import Events
 from p4kube_core.agent.node import Node
 from p4kube_core.agent.refusal import FAILED_PRECONDITION, INVALID_ARGUMENT, UNIMPLEMENTED, Refusal
 from p4kube_core.agent.streams import Streams
@@ -28,9 +29,10 @@ _Get = protos.p4runtime.GetForwardingPipelineConfigRequest
 class P4Runtime:
     """Handlers, one a method."""
 
-    def __init__(self, node: Node, streams: Streams) -> None:
+    def __init__(self, node: Node, streams: Streams, events: Events) -> None:
         self._node = node
         self._streams = streams
+        self._events = events
 
     async def write(self, request: Any, context: Any) -> Any:
         try:
@@ -45,6 +47,7 @@ class P4Runtime:
                         "ROLLBACK_ON_ERROR are",
                     )
                 refusals = await held.write(request)
+                self._events.refresh(request.device_id)
         except Refusal as refusal:
             await _abort(context, refusal)
         if refusals:
@@ -75,6 +78,7 @@ class P4Runtime:
                 held = self._node.device(request.device_id)
                 config = request.config if request.HasField("config") else None
                 await held.set_pipeline(request.action, config)
+                self._events.refresh(request.device_id)
         except Refusal as refusal:
             await _abort(context, refusal)
         return protos.p4runtime.SetForwardingPipelineConfigResponse()
@@ -104,9 +108,9 @@ class P4Runtime:
         return protos.p4runtime.CapabilitiesResponse(p4runtime_api_version=API_VERSION)
 
 
-def handler(node: Node, streams: Streams) -> grpc.GenericRpcHandler[Any, Any]:
+def handler(node: Node, streams: Streams, events: Events) -> grpc.GenericRpcHandler[Any, Any]:
     """The service, for a gRPC server."""
-    service = P4Runtime(node, streams)
+    service = P4Runtime(node, streams, events)
     methods: dict[str, Any] = {
         "Write": _unary(service.write, "Write"),
         "Read": _unary_stream(service.read, "Read"),

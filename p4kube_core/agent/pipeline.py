@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, final
 
 from p4kube_core import protos
+from p4kube_core.agent.p4data import Shape
 from p4kube_core.agent.packing import Packer
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, NOT_FOUND, UNIMPLEMENTED, Refusal, listed
 from p4kube_core.model import artifact
@@ -25,6 +27,7 @@ class Pipeline:
     digests: dict[int, artifact.Digest]  # by P4Info id
     meters: dict[int, artifact.Meter]  # the indirect ones, by P4Info id
     registers: dict[int, artifact.Register]  # by P4Info id
+    shapes: dict[int, Shape]  # of the data of digests and registers, by P4Info id
 
     def table(self, table_id: int) -> Packer:
         """The table of this id.
@@ -54,9 +57,13 @@ class Pipeline:
         """The register of this id.
 
         Raises:
-            Refusal: NOT_FOUND, or UNIMPLEMENTED where its cells are too wide to be told.
+            Refusal: NOT_FOUND, or UNIMPLEMENTED where its cells cannot be told.
         """
         found = _found("register", self.registers, register_id)
+        try:
+            self.shapes[register_id].scalar()
+        except Refusal as refusal:
+            raise Refusal(refusal.code, f"register {found.name}: {refusal.message}") from None
         if found.width > MOST_REGISTER_BITS:
             raise Refusal(
                 UNIMPLEMENTED,
@@ -65,18 +72,49 @@ class Pipeline:
             )
         return found
 
+    def told_registers(self) -> list[artifact.Register]:
+        """The registers whose cells can be told."""
+        found = []
+        for number in self.registers:
+            with contextlib.suppress(Refusal):
+                found.append(self.register(number))
+        return found
+
     def digest(self, digest_id: int) -> artifact.Digest:
         """The digest of this id; raises as `counter`."""
         return _found("digest", self.digests, digest_id)
 
-    def digest_type(self, digest_id: int) -> tuple[Any, Any]:
-        """The type of a digest's data (P4DataTypeSpec), and those that it names (P4TypeInfo)."""
-        info = protos.p4runtime.ForwardingPipelineConfig.FromString(self.config).p4info
-        (found,) = (d for d in info.digests if d.preamble.id == digest_id)
-        return found.type_spec, info.type_info
+    def check_digest(self, digest: artifact.Digest) -> None:
+        """See whether a digest's data can be told.
+
+        Raises:
+            Refusal: they cannot; says what its type is.
+        """
+        try:
+            self.digest_data(digest, bytes(digest.data_bytes), protos.p4data.P4Data())
+        except Refusal as refusal:
+            raise Refusal(refusal.code, f"digest {digest.name}: {refusal.message}") from None
+
+    def digest_data(self, digest: artifact.Digest, told: bytes, data: Any) -> None:
+        """Write what the data plane told into a p4.v1.P4Data; raises as Shape.fill."""
+        self.shapes[digest.id].fill(
+            data,
+            (
+                (f.width, int.from_bytes(told[f.offset : f.offset + f.bytes], "big"))
+                for f in digest.fields
+            ),
+        )
 
 
 _Held = TypeVar("_Held", artifact.Counter, artifact.Digest, artifact.Meter, artifact.Register)
+
+
+def largest_digest(digest: artifact.Digest) -> bytes:
+    """What the data plane would tell where every bit of a digest is set."""
+    told = bytearray(digest.data_bytes)
+    for f in digest.fields:
+        told[f.offset : f.offset + f.bytes] = ((1 << f.width) - 1).to_bytes(f.bytes, "big")
+    return bytes(told)
 
 
 def _found(noun: str, among: Mapping[int, _Held], number: int) -> _Held:
@@ -116,7 +154,19 @@ def load(config: Any) -> Pipeline:
         meters={m.id: m for m in manifest.meters if m.table is None},
         registers={r.id: r for r in manifest.registers},
         digests={d.id: d for d in manifest.digests},
+        shapes=_shapes(config.p4info),
     )
+
+
+def _shapes(info: Any) -> dict[int, Shape]:
+    # A copy, since a part of a message keeps all of it: here the artifact.
+    kept = protos.p4info.P4Info(
+        digests=info.digests, registers=info.registers, type_info=info.type_info
+    )
+    return {
+        held.preamble.id: Shape(held.type_spec, kept.type_info)
+        for held in (*kept.digests, *kept.registers)
+    }
 
 
 def parse(config: bytes) -> Pipeline:

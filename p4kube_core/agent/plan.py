@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, final
 
 from p4kube_core import protos
-from p4kube_core.agent import metering, p4data
+from p4kube_core.agent import metering
 from p4kube_core.agent.digests import Config, config_of
 from p4kube_core.agent.refusal import (
     ALREADY_EXISTS,
@@ -394,7 +394,11 @@ class Plan:
                 f"register {register.name}: its pipeline is saved, not committed: no packet has "
                 "a register yet",
             )
-        value = p4data.number(f"register {register.name}", entity.data, register.width)
+        try:
+            shape = self._store.pipeline.shapes[register.id]
+            value = shape.number(entity.data, register.width)
+        except Refusal as refusal:
+            raise Refusal(refusal.code, f"register {register.name}: {refusal.message}") from None
         self._add(RegisterStep(register.index, first, count, value, position))
 
     def _digest_entry(self, position: int, kind: int, entry: Any) -> None:
@@ -405,6 +409,8 @@ class Plan:
         if kind != INSERT and before is None:
             raise Refusal(NOT_FOUND, f"digest {digest.name} is not configured")
         config = None if kind == DELETE else config_of(entry)
+        if config is not None:
+            self._store.pipeline.check_digest(digest)
         self.undos.append(DigestUndo(position, digest.id, before))
         self._store.put_digest(digest.id, config)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from p4kube_core import protos
-from p4kube_core.agent import metering, p4data, plan
+from p4kube_core.agent import metering, plan
 from p4kube_core.agent.control import CELL, Control, DataplaneLost, DataplaneRefused
 from p4kube_core.agent.digests import Config
-from p4kube_core.agent.pipeline import MOST_REGISTER_BITS
+from p4kube_core.agent.p4data import Shape
 from p4kube_core.agent.refusal import (
     INTERNAL,
     INVALID_ARGUMENT,
@@ -78,6 +78,7 @@ class RegisterCells:
     """Cells of a register as they were when the lock was held."""
 
     register: artifact.Register
+    shape: Shape
     first: int
     data: bytes
 
@@ -284,7 +285,7 @@ class _Reader:
     async def _registers(self, wanted: Any) -> list[RegisterCells]:
         pipeline = self._store.pipeline
         if not wanted.register_id:
-            registers = [r for r in pipeline.registers.values() if r.width <= MOST_REGISTER_BITS]
+            registers = pipeline.told_registers()
         else:
             registers = [pipeline.register(wanted.register_id)]
         found = []
@@ -304,8 +305,9 @@ class _Reader:
     async def _registers_of(
         self, register: artifact.Register, first: int, count: int
     ) -> RegisterCells:
+        shape = self._store.pipeline.shapes[register.id]
         if self._sync is None:
-            return RegisterCells(register, first, bytes(_VALUE.size * count))
+            return RegisterCells(register, shape, first, bytes(_VALUE.size * count))
         control = await self._sync()
         _, blob = await control.call(
             "register_read",
@@ -314,7 +316,7 @@ class _Reader:
             first=first,
             count=count,
         )
-        return RegisterCells(register, first, blob)
+        return RegisterCells(register, shape, first, blob)
 
     async def _default(self, table: TableStore, counted: bool) -> Row:
         counts: Counts | None = (0, 0) if counted else None
@@ -411,7 +413,8 @@ def _entities(sort: str, found: Found, response: Any) -> Iterator[Any]:
                 entity = response.entities.add()
                 entity.register_entry.register_id = found.register.id
                 entity.register_entry.index.index = found.first + offset
-                p4data.fill_number(entity.register_entry.data, value)
+                leaf = found.register.width, value
+                found.shape.fill(entity.register_entry.data, [leaf])
                 yield entity
         case DigestRow():
             entity = response.entities.add()

@@ -207,7 +207,10 @@ class Streams:
             if office.election.highest is not None and office.election.highest != before:
                 device = self._node.device(arbitration.device_id)
                 await device.remember_election(role, office.election.highest)
-            self._notify(seat, office.election.settle())
+            settled = office.election.settle()
+            self._notify(seat, settled)
+            if settled and not role:
+                self._events.greet(arbitration.device_id)
 
     async def _leave(self, stream: Channel) -> None:
         office = self._offices.get(stream.seat) if stream.seat is not None else None

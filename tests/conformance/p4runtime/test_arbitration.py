@@ -210,7 +210,7 @@ def test_digest_ack_is_answered_with_a_stream_error(primary: Controller) -> None
     primary.stream.send(message)
     error = primary.stream.responses.get(timeout=20).error
     assert (error.canonical_code, error.message) == (
-        code.NOT_FOUND,
+        code.INVALID_ARGUMENT,
         "no digest 5; digests: none",
     )
     assert error.WhichOneof("details") == "digest_list_ack"

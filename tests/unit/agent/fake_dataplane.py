@@ -156,6 +156,9 @@ class FakeDataplane:
             "hugepages": False,
         }
 
+    def op_subscribe(self, request: Any, blob: bytes) -> None:
+        """Nothing happens here that could be told."""
+
     def op_port_add(self, request: Any, blob: bytes) -> None:
         if request["name"] in self.ports:
             raise Failure("exists", f"there is a port '{request['name']}' already")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p4kube_core import protos
-from p4kube_core.agent import digests, p4data, packets
-from p4kube_core.agent.digests import Config, Lists
+from p4kube_core.agent import digests, packets
+from p4kube_core.agent.digests import Batch, Config, Lists
+from p4kube_core.agent.p4data import Shape
 from p4kube_core.agent.refusal import Refusal
 from p4kube_core.model.artifact import ControllerHeader, HeaderField
 
@@ -18,72 +21,138 @@ A, B, C = b"a", b"b", b"c"
 NOW, SECOND = 1000, 10**9
 
 
-def sent(lists: Lists, config: Config, now_ns: int) -> list[tuple[bytes, ...]]:
-    return [batch.data for batch in lists.due(config, now_ns)]
+def lists() -> Lists:
+    return Lists(itertools.count(1))
+
+
+def took(held: Lists, config: Config, data: Iterable[bytes], now_ns: int) -> list[Batch]:
+    """What is sent when the data plane sent that, to a controller that hears it."""
+    return _told(held, config, held.take(config, data, now_ns), now_ns)
+
+
+def due(held: Lists, config: Config, now_ns: int) -> list[Batch]:
+    return _told(held, config, held.due(config, now_ns), now_ns)
+
+
+def _told(held: Lists, config: Config, batches: Iterable[Batch], now_ns: int) -> list[Batch]:
+    found = []
+    for batch in batches:
+        held.sent(config, batch, now_ns)
+        found.append(batch)
+    return found
+
+
+def data(batches: Iterable[Batch]) -> list[tuple[bytes, ...]]:
+    return [batch.data for batch in batches]
 
 
 def test_without_a_timeout_each_is_sent_at_once() -> None:
-    lists, config = Lists(), Config(0, 0, 0)
-    lists.take(config, [A, B], NOW)
-    assert sent(lists, config, NOW) == [(A, B)]
-    assert sent(lists, config, NOW) == []
+    held, config = lists(), Config(0, 0, 0)
+    assert data(took(held, config, [A, B], NOW)) == [(A, B)]
+    assert due(held, config, NOW) == []
 
 
 def test_a_list_is_no_longer_than_asked() -> None:
-    lists, config = Lists(), Config(0, 2, 0)
-    lists.take(config, [A, B, C], NOW)
-    assert sent(lists, config, NOW) == [(A, B), (C,)]
+    assert data(took(lists(), Config(0, 2, 0), [A, B, C], NOW)) == [(A, B), (C,)]
 
 
 def test_one_waits_for_others_until_its_time() -> None:
-    lists, config = Lists(), Config(SECOND, 2, 0)
-    lists.take(config, [A], NOW)
-    assert sent(lists, config, NOW) == []
-    assert lists.wait_ns(config, NOW) == SECOND
-    lists.take(config, [B, C], NOW + 5)
-    assert sent(lists, config, NOW + 5) == [(A, B)]
-    assert sent(lists, config, NOW + SECOND) == [(C,)]
-    assert lists.wait_ns(config, NOW + SECOND) is None
+    held, config = lists(), Config(SECOND, 2, 0)
+    assert took(held, config, [A], NOW) == []
+    assert held.wait_ns(config, NOW) == SECOND
+    assert data(took(held, config, [B, C], NOW + 5)) == [(A, B)]
+    assert held.wait_ns(config, NOW + 5) == SECOND
+    assert due(held, config, NOW + 4 + SECOND) == []
+    assert data(due(held, config, NOW + 5 + SECOND)) == [(C,)]
+    assert held.wait_ns(config, NOW + SECOND) is None
 
 
 def test_what_is_not_acknowledged_is_not_sent_again_until_its_time() -> None:
-    lists, config = Lists(), Config(0, 0, SECOND)
-    lists.take(config, [A], NOW)
-    (first,) = lists.due(config, NOW)
-    lists.take(config, [A, B], NOW + 1)
-    assert sent(lists, config, NOW + 1) == [(B,)]
-    lists.acknowledge(first.list_id)
-    lists.take(config, [A], NOW + 2)
-    assert sent(lists, config, NOW + 2) == [(A,)]
-    lists.take(config, [B], NOW + 2)
-    assert sent(lists, config, NOW + 2) == []
-    lists.take(config, [B], NOW + 1 + SECOND)
-    assert sent(lists, config, NOW + 1 + SECOND) == [(B,)]
+    held, config = lists(), Config(0, 0, SECOND)
+    (first,) = took(held, config, [A], NOW)
+    assert data(took(held, config, [A, B], NOW + 1)) == [(B,)]
+    held.acknowledge(first.list_id)
+    assert data(took(held, config, [A], NOW + 2)) == [(A,)]
+    assert took(held, config, [B], NOW + SECOND) == []
+    assert data(took(held, config, [B], NOW + 1 + SECOND)) == [(B,)]
 
 
-def test_a_list_is_acknowledged_once() -> None:
-    lists, config = Lists(), Config(0, 0, SECOND)
-    lists.take(config, [A], NOW)
-    (first,) = lists.due(config, NOW)
-    lists.acknowledge(first.list_id)
-    for wrong in (first.list_id, 77, -1):
-        with pytest.raises(Refusal):
-            lists.acknowledge(wrong)
+def test_the_time_to_acknowledge_counts_from_the_sending() -> None:
+    held, config = lists(), Config(SECOND, 0, SECOND)
+    took(held, config, [A], NOW)
+    assert data(due(held, config, NOW + SECOND)) == [(A,)]
+    took(held, config, [A], NOW + SECOND + 1)
+    assert held.wait_ns(config, NOW + SECOND + 1) is None  # it is held back
 
 
-def test_memory_is_bounded_when_nobody_acknowledges() -> None:
-    lists, config = Lists(), Config(0, 0, SECOND)
-    for n in range(digests.MOST_UNACKNOWLEDGED + 10):
-        lists.take(config, [n.to_bytes(4, "big")], NOW)
-        lists.due(config, NOW)
-    lists.take(config, [(0).to_bytes(4, "big")], NOW)  # forgotten, so it is sent again
-    assert sent(lists, config, NOW) == [((0).to_bytes(4, "big"),)]
+def test_nothing_comes_twice_in_a_list() -> None:
+    for ack_ns in (0, SECOND):
+        held, config = lists(), Config(SECOND, 0, ack_ns)
+        took(held, config, [A, B, A], NOW)
+        took(held, config, [B], NOW + 1)
+        assert data(due(held, config, NOW + SECOND)) == [(A, B)]
 
 
-def test_more_than_can_wait_is_lost_and_counted() -> None:
-    lists, config = Lists(), Config(SECOND, 0, 0)
-    lists.take(config, [A] * (digests.MOST_WAITING + 3), NOW)
-    assert lists.lost == 3
+def test_a_digest_that_waits_for_nothing_is_sent_as_often_as_it_comes() -> None:
+    assert data(took(lists(), Config(0, 0, 0), [A, B, A], NOW)) == [(A, B), (A,)]
+    assert data(took(lists(), Config(0, 1, 0), [A, A], NOW)) == [(A,), (A,)]
+    assert data(took(lists(), Config(0, 1, SECOND), [A, A], NOW)) == [(A,)]
+
+
+def test_an_acknowledgement_that_comes_late_or_twice_does_nothing() -> None:
+    held, config = lists(), Config(0, 0, SECOND)
+    (first,) = took(held, config, [A], NOW)
+    (second,) = took(held, config, [A], NOW + SECOND)
+    for _ in range(2):
+        held.acknowledge(first.list_id)
+        assert took(held, config, [A], NOW + SECOND + 1) == []
+    held.acknowledge(second.list_id)
+    assert data(took(held, config, [A], NOW + SECOND + 1)) == [(A,)]
+
+
+def test_what_nobody_heard_is_not_held_back() -> None:
+    held, config = lists(), Config(0, 0, SECOND)
+    assert data(held.take(config, [A], NOW)) == [(A,)]  # and `sent` is not told
+    assert data(took(held, config, [A], NOW + 1)) == [(A,)]
+
+
+def test_a_new_primary_is_told_what_the_former_one_left_unacknowledged() -> None:
+    held, config = lists(), Config(0, 0, SECOND)
+    took(held, config, [A], NOW)
+    held.forget_sent()
+    assert data(took(held, config, [A], NOW + 1)) == [(A,)]
+
+
+def test_a_controller_that_never_acknowledges_does_not_make_the_agent_grow() -> None:
+    held, config = lists(), Config(0, 0, 3600 * SECOND)
+    numbers = [n.to_bytes(4, "big") for n in range(3 * digests.MOST_UNACKNOWLEDGED)]
+    for at in range(0, len(numbers), 1000):
+        took(held, config, numbers[at : at + 1000], NOW)
+    kept = sum(len(sent.data) for sent in held._sent.values())
+    assert kept == len(held._held) <= digests.MOST_UNACKNOWLEDGED
+    assert took(held, config, numbers[-60_000:], NOW) == []
+    # Forgotten, so it is sent again.
+    assert data(took(held, config, numbers[:1], NOW)) == [(numbers[0],)]
+
+
+def test_lists_are_dropped_when_they_are_too_old_to_be_acknowledged() -> None:
+    held, config = lists(), Config(0, 0, SECOND)
+    for n in range(100):
+        took(held, config, [n.to_bytes(4, "big")], NOW)
+    took(held, config, [A], NOW + SECOND)
+    assert len(held._sent) == len(held._held) == 1
+
+
+def test_a_list_without_a_bound_has_one() -> None:
+    held, config = Lists(itertools.count(1), most=2), Config(SECOND, 0, 0)
+    assert data(took(held, config, [A, B, C], NOW)) == [(A, B)]
+
+
+def test_what_waits_is_sent_as_the_configuration_says_now() -> None:
+    held = lists()
+    took(held, Config(3600 * SECOND, 0, 0), [A, B, C], NOW)
+    assert data(due(held, Config(3600 * SECOND, 2, 0), NOW)) == [(A, B)]
+    assert data(due(held, Config(0, 0, 0), NOW)) == [(C,)]
 
 
 HEADER = ControllerHeader(
@@ -163,7 +232,7 @@ def test_a_header_in_a_digest_says_whether_it_is_there(valid: int, bits: list[by
     spec.tuple.members.add().header.name = "h_t"
     spec.tuple.members.add().bitstring.bit.bitwidth = 8
     data = protos.p4runtime.DigestList().data.add()
-    p4data.fill(data, spec, info.type_info, iter([(1, valid), (8, 7), (16, 256), (8, 9)]))
+    Shape(spec, info.type_info).fill(data, [(1, valid), (8, 7), (16, 256), (8, 9)])
     header, last = data.tuple.members
     assert (header.header.is_valid, list(header.header.bitstrings)) == (bool(valid), bits)
     assert last.bitstring == b"\x09"
@@ -173,5 +242,5 @@ def test_a_digest_of_a_type_that_none_holds_is_refused() -> None:
     spec = protos.p4info.Digest().type_spec
     spec.error.SetInParent()
     data = protos.p4runtime.DigestList().data.add()
-    with pytest.raises(Refusal, match="a digest holds no error"):
-        p4data.fill(data, spec, protos.p4info.P4Info().type_info, iter([(8, 1)]))
+    with pytest.raises(Refusal, match="data of type error cannot be told"):
+        Shape(spec, protos.p4info.P4Info().type_info).fill(data, [(8, 1)])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from p4kube_core import errors
+from p4kube_core.agent import control
 from p4kube_core.agent import keeper as keepers
 from p4kube_core.agent.control import DataplaneLost
 from p4kube_core.agent.keeper import Keeper
@@ -50,6 +51,25 @@ def test_next_keeper_takes_the_data_plane_over(tmp_path: Path) -> None:
         assert (second.hello["pid"], second.took_over, first.took_over) == (pid, True, False)
         await second.stop()
         assert not Path(f"/proc/{pid}/fd").exists() or _is_zombie(pid)
+
+    run(work)
+
+
+def test_nothing_is_put_on_a_data_plane_before_its_events_are_heard(tmp_path: Path) -> None:
+    async def work() -> None:
+        keeper = Keeper(dataplane(tmp_path))
+        heard: list[bool] = []
+
+        async def listen(socket: Path) -> None:
+            await (await control.subscribe(socket)).aclose()
+            await asyncio.sleep(0.05)  # whoever waits for the data plane has time to go on
+            heard.append(keeper.running or waiting.done())
+
+        keeper.on_serving = listen
+        waiting = asyncio.create_task(keeper.control())
+        await waiting
+        assert heard == [False]
+        await keeper.stop()
 
     run(work)
 
