@@ -112,14 +112,15 @@ class Events:
             Refusal: it cannot be sent.
         """
         device = self._node.device(device_id)
-        pipeline = _pipeline(device)
+        held = _pipeline(device)
         if not any(port.kind == CPU for port in device.record.ports):
             raise Refusal(
                 FAILED_PRECONDITION,
                 f"device {device_id} has no port for controllers; want one of kind cpu, such as "
                 "`{port: 510, cpu: true}` in its NetworkFunction",
             )
-        data = packets.packed(packets.header(pipeline.manifest, "packet_out"), message)
+        header = packets.header(held.manifest, "packet_out")
+        data = packets.packed(header, message, held.padding)
         try:
             async with device.lock:
                 plane = await device.synced()

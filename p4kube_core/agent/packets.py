@@ -5,6 +5,7 @@ Source: P4Runtime 1.5.0, "PacketIn" and "PacketOut".
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any, Final
 
 from p4kube_core.agent.refusal import INVALID_ARGUMENT, OUT_OF_RANGE, Refusal, listed
@@ -34,9 +35,13 @@ def fill_packet_in(message: Any, held: ControllerHeader | None, packet: bytes) -
     message.payload = packet[held.bytes :]
 
 
-def packed(held: ControllerHeader | None, message: Any) -> bytes:
+def packed(
+    held: ControllerHeader | None, message: Any, padding: Set[int] = frozenset()
+) -> bytes:
     """The bytes of a p4.v1.PacketOut as the program parses them.
 
+    Args:
+        padding: ids of metadata that P4Info lists and the program does not read; any value does.
     Raises:
         Refusal: metadata that are not those of the header, or a packet that is too long.
     """
@@ -44,6 +49,8 @@ def packed(held: ControllerHeader | None, message: Any) -> bytes:
     bits = 0
     seen: set[int] = set()
     for metadata in message.metadata:
+        if metadata.metadata_id in padding:
+            continue
         field = fields.get(metadata.metadata_id)
         if field is None:
             known = listed(map(_described, fields.values()))

@@ -27,6 +27,7 @@ class Pipeline:
     digests: dict[int, artifact.Digest]  # by P4Info id
     meters: dict[int, artifact.Meter]  # the indirect ones, by P4Info id
     registers: dict[int, artifact.Register]  # by P4Info id
+    padding: frozenset[int]  # ids of the metadata of packet_out that the program does not read
     shapes: dict[int, Shape]  # of the data of digests and registers, by P4Info id
 
     def table(self, table_id: int) -> Packer:
@@ -154,8 +155,25 @@ def load(config: Any) -> Pipeline:
         meters={m.id: m for m in manifest.meters if m.table is None},
         registers={r.id: r for r in manifest.registers},
         digests={d.id: d for d in manifest.digests},
+        padding=_padding(config.p4info, manifest),
         shapes=_shapes(config.p4info),
     )
+
+
+def _padding(info: Any, manifest: artifact.Manifest) -> frozenset[int]:
+    told = {
+        metadata.id
+        for header in info.controller_packet_metadata
+        if header.preamble.name == "packet_out"
+        for metadata in header.metadata
+    }
+    read = {
+        field.id
+        for header in manifest.controller_headers
+        if header.name == "packet_out"
+        for field in header.fields
+    }
+    return frozenset(told - read)
 
 
 def _shapes(info: Any) -> dict[int, Shape]:

@@ -90,10 +90,11 @@ def _class(index: int, written: Mapping[str, Any], number: int) -> _Class:
             found.append(there.reversed())
     packets, rates = _rates(written, place)
     yellow = YELLOW if "peak" in written else written["conform"]
-    if "exceed" in written and "peak" not in written:
-        raise errors.ManifestError(
-            f"{place}.exceed: want a peak beside it: without one no packet is yellow"
-        )
+    for name in ("exceed", "peakBurst"):
+        if name in written and "peak" not in written:
+            raise errors.ManifestError(
+                f"{place}.{name}: want a peak beside it: without one no packet is yellow"
+            )
     outcomes = written["conform"], written.get("exceed", yellow), written["violate"]
     return _Class(
         place, written["name"], number, tuple(dict.fromkeys(found)), packets, rates, outcomes,
@@ -106,7 +107,7 @@ def _rates(written: Mapping[str, Any], place: str) -> tuple[bool, Rates]:
     rate = _read(quantity.rate, written, "rate", place)
     peak = _read(quantity.rate, written, "peak", place) if "peak" in written else rate
     burst, peak_burst = _burst(written, "burst", rate, place), None
-    if "peakBurst" in written or "peak" in written:
+    if "peak" in written:
         peak_burst = _burst(written, "peakBurst", peak, place)
     for name, amount in (("peak", peak), ("burst", burst), ("peakBurst", peak_burst or burst)):
         if amount.packets is not rate.packets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable
 from typing import Any
@@ -11,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p4kube_core import protos
-from p4kube_core.agent import digests, packets
+from p4kube_core.agent import digests, packets, pipeline
 from p4kube_core.agent.digests import Batch, Config, Lists
 from p4kube_core.agent.p4data import Shape
 from p4kube_core.agent.refusal import Refusal
 from p4kube_core.model.artifact import ControllerHeader, HeaderField
+from tests.unit.agent import program
 
 A, B, C = b"a", b"b", b"c"
 NOW, SECOND = 1000, 10**9
@@ -201,6 +203,19 @@ def test_metadata_that_are_not_the_headers_are_refused(wrong: Any, sentence: str
     with pytest.raises(Refusal) as caught:
         packets.packed(HEADER, wrong)
     assert caught.value.message == sentence
+
+
+def test_padding_that_p4info_lists_may_be_given_or_left_out() -> None:
+    config = program.config(dataclasses.replace(program.manifest(), controller_headers=(HEADER,)))
+    info = config.p4info.controller_packet_metadata.add()
+    info.preamble.name = "packet_out"
+    for number in (1, 2, 3):
+        info.metadata.add(id=number)
+    padding = pipeline.load(config).padding
+    plain = message(port=b"\1", mark=b"\1")
+    padded = message(port=b"\1", mark=b"\1")
+    padded.metadata.add(metadata_id=3, value=b"\xff")
+    assert packets.packed(HEADER, padded, padding) == packets.packed(HEADER, plain, padding)
 
 
 def test_metadata_given_twice_are_refused() -> None:

@@ -93,9 +93,7 @@ def test_signed_numbers_come_back(width: int, data: st.DataObject) -> None:
         ("none", 8, value(), "want a type that is one number, found none"),
     ],
 )
-def test_what_is_no_such_number_is_refused(
-    sort: str, width: int, said: Any, sentence: str
-) -> None:
+def test_what_is_no_such_number_is_refused(sort: str, width: int, said: Any, sentence: str) -> None:
     with pytest.raises(Refusal) as caught:
         shape(sort, width).number(said, width)
     assert caught.value.message == sentence
