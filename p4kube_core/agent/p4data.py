@@ -72,9 +72,7 @@ class Shape:
         sort = data.WhichOneof("data")
         if sort != wanted:
             article = "an" if wanted.startswith("e") else "a"
-            raise Refusal(
-                INVALID_ARGUMENT, f"want {article} {wanted}, got {sort or 'no data'}"
-            )
+            raise Refusal(INVALID_ARGUMENT, f"want {article} {wanted}, got {sort or 'no data'}")
         if wanted == "bool":
             return int(data.bool)
         return _number(getattr(data, wanted), width, _is_signed(spec))

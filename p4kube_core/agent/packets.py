@@ -35,9 +35,7 @@ def fill_packet_in(message: Any, held: ControllerHeader | None, packet: bytes) -
     message.payload = packet[held.bytes :]
 
 
-def packed(
-    held: ControllerHeader | None, message: Any, padding: Set[int] = frozenset()
-) -> bytes:
+def packed(held: ControllerHeader | None, message: Any, padding: Set[int] = frozenset()) -> bytes:
     """The bytes of a p4.v1.PacketOut as the program parses them.
 
     Args:

@@ -30,7 +30,7 @@ HOUR_NS = 3600 * 10**9
 
 
 def store(spec: Any = None, width: int = 32) -> Store:
-    """A program with a digest of that type, `bit<32>` unless given; its fields are of that width."""
+    """A program with a digest of that type, `bit<32>` unless given; its field is of that width."""
     size = (width + 7) // 8
     seen = dataclasses.replace(
         SEEN, data_bytes=size, fields=(DigestField("address", width, 0, size),)
