@@ -1,0 +1,121 @@
+"""Functions on a pod's wire while processes are killed: no packet sees it, every entry is there."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from p4kube_core.agent import settings
+from p4kube_core.cli.demo import traffic
+from p4kube_core.switch import blocking
+from p4kube_core.switch.values import Kind, Update
+from tests.e2e import pods, tracing
+from tests.e2e.pods import Node, Pod, eventually
+from tests.e2e.test_attachments import ECHO, PING, attach, firewall
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
+
+BULK: Final = (
+    "{name: bulk, action: allow, from: outside, protocol: tcp, destinationPort: 5201, "
+    "replies: true}"
+)
+CHAIN: Final = firewall(ECHO, BULK) + firewall(ECHO, BULK, PING, name="other")
+PLAYED: Final = CHAIN + attach("wall", "other")
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    tag = f"p4kv{os.getpid()}"
+    with pods.node(Path(f"/tmp/{tag}"), tag) as made:
+        yield made
+
+
+@pytest.fixture
+def pod(node: Node) -> Iterator[Pod]:
+    with node.pod(1) as made:
+        yield made
+
+
+def start(node: Node, pod: Pod, target: str) -> None:
+    """A chain of two, and in its first function an entry that only a controller knows of."""
+    node.play(PLAYED, "--target", target)
+    assert node.cni("ADD", pod) is None
+    first = node.status()["instances"][0]["device_id"]
+    with blocking.connect(settings.address_of(node.state), first) as session:
+        entry = next(e for e in session.read_table() if e.priority)
+        session.write([Update(Kind.INSERT, replace(entry, priority=entry.priority + 7))])
+
+
+def entries(node: Node) -> dict[str, set[str]]:
+    found = {}
+    for device in node.status()["instances"]:
+        address, number = settings.address_of(node.state), device["device_id"]
+        with blocking.connect(address, number, read_only=True) as session:
+            found[device["name"]] = {repr(entry) for entry in session.read_table()}
+    return found
+
+
+def kill(node: Node, names: Sequence[str]) -> None:
+    """Kill these, and wait until others are in their place and are done."""
+    before = {name: node.pid(name) for name in names}
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    if "agent" in names:
+        node.start()
+    assert eventually(lambda: all(node.pid(name) != pid for name, pid in before.items()))
+    assert eventually(lambda: all(e["settled"] for e in node.status()["endpoints"]))
+
+
+@pytest.mark.parametrize(
+    ("target", "killed"),
+    [
+        ("ebpf", ("agent",)),
+        ("ebpf", ("ebpf",)),
+        ("ebpf", ("agent", "ebpf")),
+        ("dpdk", ("agent",)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "+".join(value),
+)
+def test_a_pod_sees_no_interruption_when_it_is_killed_and_back(
+    node: Node,
+    pod: Pod,
+    target: str,
+    killed: tuple[str, ...],
+    record_property: Callable[[str, object], None],
+) -> None:
+    start(node, pod, target)
+    before = entries(node)
+
+    def kill_and_play() -> None:
+        kill(node, killed)
+        assert entries(node) == before
+        said = node.play(PLAYED, "--target", target)
+        assert said == "wall: unchanged\nother: unchanged\nshop: unchanged\n"
+
+    tracing.Way(node.host, pod.host, pod.address).shows_nothing_of(kill_and_play, record_property)
+    assert entries(node) == before
+    assert node.cni("CHECK", pod) is None
+
+
+@pytest.mark.parametrize("killed", [("dpdk",), ("agent", "dpdk")], ids="+".join)
+def test_a_spliced_pod_has_its_entries_when_its_data_plane_is_back(
+    node: Node, pod: Pod, killed: tuple[str, ...]
+) -> None:
+    start(node, pod, "dpdk")
+    before = entries(node)
+    assert len(before) == 2
+    kill(node, killed)
+    assert entries(node) == before
+    with (
+        traffic.udp_echo(pod.host, pod.address, tracing.PORT),
+        traffic.udp_echo(pod.host, pod.address, 6000),
+    ):
+        assert eventually(lambda: traffic.udp(node.host, pod.address, tracing.PORT).passed)
+        assert not traffic.udp(node.host, pod.address, 6000).passed
+    assert node.cni("CHECK", pod) is None
