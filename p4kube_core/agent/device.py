@@ -219,7 +219,10 @@ class Device:
             raise
         if control is None or not plan.steps:
             return plan.refusals
-        failed = await self._carry_out(control, plan.steps)
+        first, last = plan.phases() if rollback else (plan.steps, [])
+        failed = await self._carry_out(control, first)
+        if not failed and last:
+            failed = await self._carry_out(control, last)
         if failed:
             plan.undo(None if rollback else failed)
             self._keep_states(store, plan)

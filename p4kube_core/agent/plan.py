@@ -23,6 +23,7 @@ from p4kube_core.agent.refusal import (
     Refusal,
 )
 from p4kube_core.agent.steps import (
+    LASTING,
     CounterStep,
     DefaultStep,
     DirectCounterStep,
@@ -128,6 +129,24 @@ class Plan:
     @property
     def touched_digests(self) -> bool:
         return any(isinstance(undo, DigestUndo) for undo in self.undos)
+
+    def phases(self) -> tuple[list[Step], list[Step]]:
+        """The steps that `undo` and converging take back; then those that nothing takes back.
+
+        An entry that the batch deletes after it wrote its counter has none any more.
+        """
+        first: list[Step] = [step for step in self.steps if not isinstance(step, LASTING)]
+        last: list[Step] = [
+            step
+            for step in self.steps
+            if isinstance(step, LASTING)
+            and not (isinstance(step, DirectCounterStep) and self._is_gone(step))
+        ]
+        return first, last
+
+    def _is_gone(self, step: DirectCounterStep) -> bool:
+        table = self._store.tables[step.table]
+        return step.record[: table.packer.identity_bytes] not in table.entries
 
     # --- one update
 

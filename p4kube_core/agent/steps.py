@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 
 @final
@@ -84,3 +84,5 @@ Step = (
     | MeterStep
     | RegisterStep
 )
+LASTING: Final = (CounterStep, DirectCounterStep, RegisterStep)
+"""What the store does not hold: a former value cannot be brought back."""

@@ -281,3 +281,79 @@ def test_a_program_that_cannot_take_the_place_leaves_nothing_aside(tmp_path: Pat
         await keeps.stop()
 
     asyncio.run(work())
+
+
+def test_a_batch_that_is_rolled_back_leaves_registers_counters_and_meters_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any, **__: Any) -> dict[int, DataplaneRefused]:
+        return {0: DataplaneRefused("full", "no room is left")}
+
+    def batch(*entities: Any) -> Any:
+        made = p4.WriteRequest(atomicity=p4.WriteRequest.ROLLBACK_ON_ERROR)
+        for one in entities:
+            kind = p4.Update.INSERT if one.DESCRIPTOR.name == "TableEntry" else p4.Update.MODIFY
+            added = made.updates.add(type=kind)
+            added.entity.CopyFrom(controller.entity(one))
+        return made
+
+    register = p4.RegisterEntry(register_id=program.CELLS)
+    register.index.index, register.data.bitstring = 3, b"\7"
+    counter = p4.CounterEntry(counter_id=program.PORTS)
+    counter.index.index, counter.data.packet_count = 3, 7
+    shaper = p4.MeterEntry(meter_id=program.SHAPER)
+    shaper.index.index = 3
+    shaper.config.CopyFrom(controller.rates(1, 2, 3, 4))
+
+    async def work() -> None:
+        (tmp_path / "state").mkdir()
+        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
+        keeps = keeper.Keeper(held.dataplane("dpdk"))
+        await keeps.start()
+        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
+        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
+        await made.set_pipeline(commit, program.config())
+        control = await keeps.control()
+
+        async def told() -> list[bytes]:
+            cell: dict[str, Any] = {"device": 1, "first": 3, "count": 1}
+            return [
+                (await control.call("register_read", register=0, **cell))[1],
+                (await control.call("counter_read", counter=2, **cell))[1],
+                (await control.call("meter_read", meter=0, **cell))[1],
+            ]
+
+        before = await told()
+        request = batch(register, counter, shaper, rule(1))
+        with monkeypatch.context() as broken:
+            broken.setattr(Control, "entries_write", refuse)
+            refusals = await made.write(request)
+        assert [refusals[n].code for n in range(4)] == [code.ABORTED] * 3 + [
+            code.RESOURCE_EXHAUSTED
+        ]
+        assert await told() == before
+        assert await made.write(request) == {}
+        assert all(now != then for now, then in zip(await told(), before, strict=True))
+        await keeps.stop()
+
+    asyncio.run(work())
+
+
+def test_a_rolled_back_batch_may_count_an_entry_that_it_takes_away_again(tmp_path: Path) -> None:
+    async def work() -> None:
+        (tmp_path / "state").mkdir()
+        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
+        keeps = keeper.Keeper(held.dataplane("dpdk"))
+        await keeps.start()
+        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
+        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
+        await made.set_pipeline(commit, program.config())
+        counted = rule(1)
+        counted.counter_data.packet_count = 5
+        request = p4.WriteRequest(atomicity=p4.WriteRequest.ROLLBACK_ON_ERROR)
+        for kind in (p4.Update.INSERT, p4.Update.DELETE):
+            request.updates.add(type=kind).entity.table_entry.CopyFrom(counted)
+        assert await made.write(request) == {}
+        await keeps.stop()
+
+    asyncio.run(work())
