@@ -53,12 +53,12 @@ async def deliver(
             case DataplaneLost(), _:
                 lost = True
             case DataplaneRefused(), _:
-                failed |= dict.fromkeys(_positions(step), _refusal(answer))
+                failed |= dict.fromkeys(_positions(step), refusal(answer))
             case BaseException(), _:
                 raise answer
             case dict(), EntriesStep():
                 for position, why in answer.items():
-                    failed[step.positions[position]] = _refusal(why)
+                    failed[step.positions[position]] = refusal(why)
     return failed, lost
 
 
@@ -102,5 +102,6 @@ async def _answer(future: asyncio.Future[Any]) -> Any:
     return await future
 
 
-def _refusal(why: DataplaneRefused) -> Refusal:
+def refusal(why: DataplaneRefused) -> Refusal:
+    """What a client is told of what the data plane refused."""
     return Refusal(_CODES.get(why.code, INTERNAL), f"the data plane refused: {why.message}")

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from p4kube_core import protos
-from p4kube_core.agent import control, digests, packets, pipeline
+from p4kube_core.agent import control, delivery, digests, packets, pipeline
 from p4kube_core.agent.control import DataplaneLost, DataplaneRefused
 from p4kube_core.agent.device import Device, no_pipeline
 from p4kube_core.agent.node import Node
 from p4kube_core.agent.pipeline import Pipeline
 from p4kube_core.agent.refusal import (
     FAILED_PRECONDITION,
-    INTERNAL,
     INVALID_ARGUMENT,
     UNAVAILABLE,
     Refusal,
@@ -128,7 +127,7 @@ class Events:
         except DataplaneLost as e:
             raise Refusal(UNAVAILABLE, str(e)) from e
         except DataplaneRefused as e:
-            raise Refusal(INTERNAL, f"the data plane refused: {e.message}") from e
+            raise delivery.refusal(e) from e
 
     def acknowledge(self, device_id: int, ack: Any) -> None:
         """Take a p4.v1.DigestListAck.

@@ -211,7 +211,7 @@ def test_digest_ack_is_answered_with_a_stream_error(primary: Controller) -> None
     error = primary.stream.responses.get(timeout=20).error
     assert (error.canonical_code, error.message) == (
         code.INVALID_ARGUMENT,
-        "no digest 5; digests: none",
+        f"no digest 5; digests: seen_t ({program.SEEN})",
     )
     assert error.WhichOneof("details") == "digest_list_ack"
 

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
+from p4kube_core.agent import client
 from tests.conformance.p4runtime.conftest import Target
 from tests.conformance.p4runtime.controller import (
     SERVICE,
@@ -78,9 +79,71 @@ def table_entry(choose: random.Random) -> Any:
     return made
 
 
+NUMBERS = [0, 1, 5, -1, (1 << 31) - 1, (1 << 63) - 1, -(1 << 63)]
+REGISTERS = [program.CELLS, program.WIDE_CELLS, program.WIDEST_CELLS, 0, 5]
+
+
+def rates(choose: random.Random) -> Any:
+    made = p4.MeterConfig()
+    for name in ("cir", "cburst", "pir", "pburst"):
+        setattr(made, name, choose.choice(NUMBERS))
+    if choose.random() < 0.1:
+        made.eburst = choose.choice(NUMBERS)
+    return made
+
+
+def index(choose: random.Random, made: Any) -> None:
+    if choose.random() < 0.8:
+        made.index.index = choose.choice([0, 3, 15, 16, 63, 64, *NUMBERS])
+
+
+def p4data(choose: random.Random, made: Any, depth: int = 0) -> None:
+    kind = choose.choice(["bitstring", "bool", "tuple", "header", "varbit", "enum_value", "", ""])
+    if kind in ("bitstring", "enum_value"):
+        setattr(made, kind, number(choose))
+    elif kind == "bool":
+        made.bool = choose.random() < 0.5
+    elif kind == "tuple" and depth < 3:
+        for _ in range(choose.randrange(3)):
+            p4data(choose, made.tuple.members.add(), depth + 1)
+    elif kind == "header":
+        made.header.bitstrings.append(number(choose))
+    elif kind == "varbit":
+        made.varbit.bitwidth = choose.choice([0, -1, 7])
+
+
+def state(choose: random.Random, made: Any) -> None:
+    """Fill an entity with one of a meter, a direct meter, a register or a digest."""
+    match choose.randrange(4):
+        case 0:
+            held = made.meter_entry
+            held.meter_id = choose.choice([program.SHAPER, program.SPANS_METER, 0, 5])
+            index(choose, held)
+            if choose.random() < 0.7:
+                held.config.CopyFrom(rates(choose))
+            if choose.random() < 0.1:
+                held.counter_data.SetInParent()
+        case 1:
+            held = made.direct_meter_entry
+            held.table_entry.CopyFrom(table_entry(choose))
+            if choose.random() < 0.7:
+                held.config.CopyFrom(rates(choose))
+        case 2:
+            held = made.register_entry
+            held.register_id = choose.choice(REGISTERS)
+            index(choose, held)
+            p4data(choose, held.data)
+        case _:
+            held = made.digest_entry
+            held.digest_id = choose.choice([program.SEEN, program.SEEN, 0, 5])
+            for name in ("max_timeout_ns", "ack_timeout_ns"):
+                setattr(held.config, name, choose.choice(NUMBERS))
+            held.config.max_list_size = choose.choice([0, 1, -1, (1 << 31) - 1])
+
+
 def an_entity(choose: random.Random) -> Any:
     made = p4.Entity()
-    kind = choose.randrange(10)
+    kind = choose.randrange(14)
     if kind < 6:
         made.table_entry.CopyFrom(table_entry(choose))
     elif kind == 6:
@@ -95,6 +158,8 @@ def an_entity(choose: random.Random) -> Any:
             made.direct_counter_entry.data.SetInParent()
     elif kind == 8:
         getattr(made, choose.choice(["meter_entry", "digest_entry", "extern_entry"])).SetInParent()
+    elif kind < 13:
+        state(choose, made)
     return made
 
 
@@ -184,6 +249,8 @@ def test_mutated_writes(alive: Controller, seed: int) -> None:
     )
     request = alive.identify(p4.WriteRequest())
     request.updates.extend([update("INSERT", HOST), update("INSERT", rule), update("DELETE", HOST)])
+    for _ in range(6):
+        state(choose, request.updates.add(type=p4.Update.MODIFY).entity)
     data = request.SerializeToString()
     call = raw(alive.channel, "Write")
     for _ in range(ROUNDS):
@@ -203,24 +270,75 @@ def test_mutated_pipelines(target: Target, alive: Controller) -> None:
         assert found is None or found.code == code.INVALID_ARGUMENT
 
 
+@pytest.fixture
+def cpu(target: Target, device: int) -> None:
+    """The device has a port for controllers, so that packets of theirs are looked at."""
+    with target.admin() as admin:
+        admin.put_device(device, f"test-{device}", [client.Port(510, "cpu")])
+
+
+def stream_message(choose: random.Random, device: int) -> Any:
+    made = p4.StreamMessageRequest()
+    match choose.randrange(6):
+        case 0 | 1:
+            made.packet.payload = choose.randbytes(choose.choice([0, 1, 60, 1500, 9000, 70_000]))
+            for _ in range(choose.randrange(3)):
+                number_of = choose.choice([0, 1, 1, 102, 7, (1 << 32) - 1])
+                made.packet.metadata.add(metadata_id=number_of, value=number(choose))
+        case 2:
+            made.digest_ack.digest_id = choose.choice([program.SEEN, 0, 5])
+            made.digest_ack.list_id = choose.choice([0, 1, (1 << 64) - 1])
+        case 3:
+            made.arbitration.device_id = choose.choice([0, device, device + 1])
+            made.arbitration.role.name = choose.choice(["", "a", "b"])
+            made.arbitration.role.id = choose.choice([0, 0, 0, 5])
+            # Below the primary's, so that it stays primary.
+            made.arbitration.election_id.low = 0
+        case 4:
+            made.other.type_url = "x"
+        case _:
+            pass
+    return made
+
+
+@pytest.mark.usefixtures("cpu")
 def test_random_stream_messages(target: Target, device: int, alive: Controller) -> None:
     choose = random.Random(3)
     for _ in range(100):
         stream = Stream(target.channel)
         for _ in range(choose.randrange(1, 5)):
-            message = p4.StreamMessageRequest()
-            match choose.randrange(4):
-                case 0:
-                    message.packet.payload = b"x"
-                case 1:
-                    message.digest_ack.digest_id = 1
-                case 2:
-                    message.arbitration.device_id = choose.choice([0, device, device + 1])
-                    message.arbitration.role.name = choose.choice(["", "a", "b"])
-                    message.arbitration.role.id = choose.choice([0, 0, 0, 5])
-                    # Below the primary's, so that it stays primary.
-                    message.arbitration.election_id.low = 0
-                case _:
-                    pass
-            stream.send(message)
+            stream.send(stream_message(choose, device))
         stream.close()
+
+
+@pytest.mark.usefixtures("cpu")
+def test_random_stream_messages_of_the_primary(device: int, alive: Controller) -> None:
+    choose = random.Random(4)
+    wanted = p4.Entity()
+    wanted.digest_entry.digest_id = program.SEEN
+    alive.insert(wanted)
+    sent = [stream_message(choose, device) for _ in range(ROUNDS)]
+    for message in sent:
+        if message.WhichOneof("update") != "arbitration":
+            alive.stream.send(message)
+    # Each is looked at in its turn: this is answered when all before it were.
+    alive.stream.arbitrate(device, alive.election_id)
+    while (heard := alive.stream.responses.get(timeout=20)) is not None:
+        if heard.WhichOneof("update") == "arbitration":
+            assert heard.arbitration.status.code == code.OK
+            return
+        assert heard.error.message
+        assert heard.error.canonical_code not in (code.OK, code.UNKNOWN, code.INTERNAL), heard
+        assert heard.error.WhichOneof("details")
+    raise AssertionError(alive.stream.ended)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_mutated_stream_messages(target: Target, device: int, alive: Controller) -> None:
+    """Each on a stream of its own, which the agent ends, or the client once it was answered."""
+    choose = random.Random(6)
+    chat: Any = target.channel.stream_stream(f"{SERVICE}/StreamChannel", bytes, bytes)
+    for _ in range(ROUNDS // 2):
+        data = mutated(choose, stream_message(choose, device).SerializeToString() or b"\0")
+        found = answered(lambda d=data: list(chat(iter([d]), timeout=20)))  # type: ignore[misc]
+        assert found is None or found.message

@@ -76,9 +76,12 @@ def acknowledge(one: Controller, heard: Any) -> None:
     one.stream.send(message)
 
 
-def packet_out(one: Controller, **metadata: bytes) -> None:
+OUT = bytes(12) + b"\x08\0out"
+
+
+def packet_out(one: Controller, payload: bytes = OUT, **metadata: bytes) -> None:
     message = protos.p4runtime.StreamMessageRequest()
-    message.packet.payload = bytes(12) + b"\x08\0out"
+    message.packet.payload = payload
     for number, value in metadata.items():
         message.packet.metadata.add(metadata_id=int(number[1:]), value=value)
     one.stream.send(message)
@@ -192,7 +195,7 @@ def test_a_packet_of_a_controller_leaves_where_it_says(running: Running, one: Co
             return bool(found)
 
         assert eventually(came)
-    assert found == [bytes(12) + b"\x08\0out"]
+    assert found == [OUT]
 
 
 def test_a_packet_out_without_its_metadata_is_answered(one: Controller) -> None:
@@ -201,6 +204,13 @@ def test_a_packet_out_without_its_metadata_is_answered(one: Controller) -> None:
     assert error.canonical_code == code.INVALID_ARGUMENT
     assert error.message == "want metadata 1 egress_port (bit<9>), found none"
     assert error.packet_out.packet_out.payload == bytes(12) + b"\x08\0out"
+
+
+def test_a_packet_out_that_is_too_long_is_no_fault_of_the_agent(one: Controller) -> None:
+    packet_out(one, bytes(9001), _1=b"\2")
+    error = hear(one, "error")
+    assert error.canonical_code == code.INVALID_ARGUMENT
+    assert "want at most" in error.message
 
 
 def test_a_device_without_a_cpu_port_says_how_to_have_one(

@@ -159,6 +159,9 @@ class FakeDataplane:
     def op_subscribe(self, request: Any, blob: bytes) -> None:
         """Nothing happens here that could be told."""
 
+    def op_packet_out(self, request: Any, blob: bytes) -> None:
+        """It leaves nowhere."""
+
     def op_port_add(self, request: Any, blob: bytes) -> None:
         if request["name"] in self.ports:
             raise Failure("exists", f"there is a port '{request['name']}' already")

@@ -13,7 +13,11 @@ from p4kube_core import protos
 from p4kube_core.model import artifact
 from p4kube_core.model.artifact import (
     Action,
+    ControllerHeader,
     Counter,
+    Digest,
+    DigestField,
+    HeaderField,
     Manifest,
     MatchField,
     Meter,
@@ -30,6 +34,7 @@ HOSTS, ROUTES, ACL, FIXED, WIDE, ALWAYS, SPANS = (0x02000000 + n for n in range(
 PORTS = 0x12000001
 HOSTS_COUNTER, ACL_COUNTER = 0x13000001, 0x13000002
 SHAPER, SPANS_METER = 0x14000001, 0x15000001
+SEEN = 0x17000001
 CELLS, WIDE_CELLS, WIDEST_CELLS = 0x16000001, 0x16000002, 0x16000003
 
 ACTIONS = (
@@ -155,6 +160,10 @@ REGISTERS = (
     Register(1, WIDE_CELLS, "ingress.wide_cells", 64, 4),
     Register(2, WIDEST_CELLS, "ingress.widest_cells", 65, 4),
 )
+DIGESTS = (Digest(0, SEEN, "seen_t", 8, (DigestField("f0", 48, 0, 6), DigestField("f1", 1, 6, 1))),)
+CONTROLLER_HEADERS = (
+    ControllerHeader("packet_out", 2, (HeaderField(1, "port", 9, 0), HeaderField(0, "pad", 7, 9))),
+)
 
 
 def manifest(
@@ -179,6 +188,8 @@ def manifest(
         0,
         tuple(m for m in METERS if m.table is None or m.table < len(tables)),
         REGISTERS,
+        DIGESTS,
+        CONTROLLER_HEADERS,
     )
 
 
@@ -222,6 +233,16 @@ def p4info(held: Manifest) -> Any:
         made = info.registers.add(size=register.size)
         _preamble(made, register.id, register.name)
         made.type_spec.bitstring.bit.bitwidth = register.width
+    for digest in held.digests:
+        made = info.digests.add()
+        _preamble(made, digest.id, digest.name)
+        for leaf in digest.fields:
+            made.type_spec.tuple.members.add().bitstring.bit.bitwidth = leaf.width
+    for header in held.controller_headers:
+        made = info.controller_packet_metadata.add()
+        _preamble(made, 0x18000001, header.name)
+        for position, of in enumerate(header.fields, 1):
+            made.metadata.add(id=of.id or 100 + position, name=of.name, bitwidth=of.width)
     return info
 
 
@@ -291,6 +312,7 @@ def _c(held: Manifest) -> str:
         for m in held.meters
     )
     registers = ",\n".join(f'\t{{"{r.name}", {r.width}, {r.size}}}' for r in held.registers)
+    digests = ",\n".join(f'\t{{"{d.name}", {d.data_bytes}}}' for d in held.digests)
     counters = ",\n".join(
         f'\t{{"{c.name}", {c.size}, {-1 if c.table is None else c.table}}}' for c in held.counters
     )
@@ -311,6 +333,9 @@ static const struct p4k_meter_spec meters[] = {{
 static const struct p4k_register_spec registers[] = {{
 {registers}
 }};
+static const struct p4k_digest_spec digests[] = {{
+{digests}
+}};
 static const char *const drops[] = {{{drops}}};
 static void process(const struct p4k_context *c, struct p4k_packet *p, unsigned int n)
 {{
@@ -323,6 +348,6 @@ static void process(const struct p4k_context *c, struct p4k_packet *p, unsigned 
 const struct p4k_program p4k_program = {{
 \tP4K_ABI, "{held.name}", "{held.digest}", {len(held.actions)}, {len(held.tables)},
 \t{len(held.counters)}, {len(held.drops)}, actions, tables, counters, drops, process,
-\t{len(held.registers)}, registers, {len(held.meters)}, 0, meters, 0,
+\t{len(held.registers)}, registers, {len(held.meters)}, {len(held.digests)}, meters, digests,
 }};
 """

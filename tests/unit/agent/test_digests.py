@@ -206,15 +206,11 @@ def test_metadata_that_are_not_the_headers_are_refused(wrong: Any, sentence: str
 
 
 def test_padding_that_p4info_lists_may_be_given_or_left_out() -> None:
-    config = program.config(dataclasses.replace(program.manifest(), controller_headers=(HEADER,)))
-    info = config.p4info.controller_packet_metadata.add()
-    info.preamble.name = "packet_out"
-    for number in (1, 2, 3):
-        info.metadata.add(id=number)
-    padding = pipeline.load(config).padding
+    held = dataclasses.replace(program.manifest(), controller_headers=(HEADER,))
+    padding = pipeline.load(program.config(held)).padding
     plain = message(port=b"\1", mark=b"\1")
     padded = message(port=b"\1", mark=b"\1")
-    padded.metadata.add(metadata_id=3, value=b"\xff")
+    padded.metadata.add(metadata_id=102, value=b"\xff")
     assert packets.packed(HEADER, padded, padding) == packets.packed(HEADER, plain, padding)
 
 

@@ -25,7 +25,7 @@ from p4kube_core.agent.store import Store
 from p4kube_core.model.artifact import Digest, DigestField
 from tests.unit.agent import program
 
-SEEN = Digest(0, 0x17000001, "seen_t", 4, (DigestField("address", 32, 0, 4),))
+SEEN = Digest(0, program.SEEN, "seen_t", 4, (DigestField("address", 32, 0, 4),))
 HOUR_NS = 3600 * 10**9
 
 
@@ -36,8 +36,8 @@ def store(spec: Any = None, width: int = 32) -> Store:
         SEEN, data_bytes=size, fields=(DigestField("address", width, 0, size),)
     )
     config = program.config(dataclasses.replace(program.manifest(), digests=(seen,)))
-    made = config.p4info.digests.add()
-    made.preamble.id, made.preamble.name = seen.id, seen.name
+    (made,) = config.p4info.digests
+    made.type_spec.Clear()
     if spec is None:
         made.type_spec.bitstring.bit.bitwidth = width
     else:
@@ -238,8 +238,7 @@ def test_a_digest_whose_type_holds_itself_is_refused() -> None:
     spec = protos.p4info.Digest().type_spec
     spec.struct.name = "s"
     config = program.config(dataclasses.replace(program.manifest(), digests=(SEEN,)))
-    made = config.p4info.digests.add(type_spec=spec)
-    made.preamble.id, made.preamble.name = SEEN.id, SEEN.name
+    config.p4info.digests[0].type_spec.CopyFrom(spec)
     config.p4info.type_info.structs["s"].members.add(name="m").type_spec.struct.name = "s"
     found = refused(Store(pipeline.load(config)), protos.p4runtime.DigestEntry.Config())
     assert found.message == "digest seen_t: its type in P4Info holds itself"
