@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 
 def to_bytes(value: int, width: int) -> bytes:
     """Encode an unsigned value of a bit<width> field.
@@ -43,19 +40,3 @@ def from_bytes(data: bytes, width: int) -> int:
 def prefix_mask(prefix_bits: int, width: int) -> int:
     """Mask of a prefix of 0 to `width` bits, counted from the most significant."""
     return ((1 << prefix_bits) - 1) << (width - prefix_bits)
-
-
-def numbers(data: Any) -> Iterator[int]:
-    """The scalars of a p4.v1.P4Data, in order."""
-    match data.WhichOneof("data"):
-        case "bitstring" | "enum_value" as sort:
-            yield int.from_bytes(getattr(data, sort), "big")
-        case "bool":
-            yield int(data.bool)
-        case "tuple" | "struct" as sort:
-            for member in getattr(data, sort).members:
-                yield from numbers(member)
-        case "header":
-            yield int(data.header.is_valid)
-            for bits in data.header.bitstrings:
-                yield int.from_bytes(bits, "big")

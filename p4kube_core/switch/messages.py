@@ -7,8 +7,14 @@ from typing import Any, assert_never, final
 
 from p4kube_core import errors, protos
 from p4kube_core.model.meter import Rates
-from p4kube_core.switch import codec
-from p4kube_core.switch.schema import ActionSchema, FieldSchema, Schema, TableSchema
+from p4kube_core.switch import codec, p4data
+from p4kube_core.switch.schema import (
+    ActionSchema,
+    FieldSchema,
+    RegisterSchema,
+    Schema,
+    TableSchema,
+)
 from p4kube_core.switch.values import (
     CounterData,
     CounterEntry,
@@ -130,7 +136,7 @@ def entity_value(schema: Schema, message: Any) -> Entity:
                 return RegisterEntry(
                     schema.registers.by_id(held.register_id).name,
                     held.index.index if held.HasField("index") else None,
-                    int.from_bytes(held.data.bitstring, "big"),
+                    _register_value(schema, held) if held.HasField("data") else None,
                 )
             case "digest_entry":
                 digest = message.digest_entry
@@ -144,6 +150,8 @@ def entity_value(schema: Schema, message: Any) -> Entity:
                 raise InvalidEntry(f"want an entity that we have a value for, got {other}")
     except KeyError as e:
         raise InvalidEntry(f"the device names id {e.args[0]}, which its P4Info lacks") from e
+    except ValueError as e:
+        raise InvalidEntry(f"the device sent other data than its P4Info says: {e}") from e
 
 
 def packet_out_message(schema: Schema, packet: Packet) -> Any:
@@ -187,17 +195,18 @@ def heard_value(schema: Schema, message: Any) -> Heard:
                 return _packet_value(schema, message.packet)
             case "digest":
                 held = message.digest
-                return Digests(
-                    schema.digests.by_id(held.digest_id).name,
-                    held.list_id,
-                    tuple(tuple(codec.numbers(data)) for data in held.data),
-                )
+                known = schema.digests.by_id(held.digest_id)
+                spec, types = known.type.spec, known.type.types
+                data = tuple(tuple(p4data.scalars(one, spec, types)) for one in held.data)
+                return Digests(known.name, held.list_id, data)
             case "error":
                 return Refused(message.error.message)
             case other:
                 raise InvalidEntry(f"want a packet, a digest or an error, got {other}")
     except KeyError as e:
         raise InvalidEntry(f"the device names id {e.args[0]}, which its P4Info lacks") from e
+    except ValueError as e:
+        raise InvalidEntry(f"the device sent other data than its P4Info says: {e}") from e
 
 
 def _packet_value(schema: Schema, packet: Any) -> Packet:
@@ -248,12 +257,21 @@ def _fill_register(schema: Schema, entry: RegisterEntry, message: Any, to_write:
     if entry.index is not None:
         message.index.index = entry.index
     if entry.value is not None:
-        try:
-            message.data.bitstring = codec.to_bytes(entry.value, register.width)
-        except ValueError as e:
-            raise InvalidEntry(f"register {register.name}: {e}") from e
+        _fill_register_data(register, entry.value, message.data)
     elif to_write:
         raise InvalidEntry(f"register {register.name}: want a value, got none")
+
+
+def _fill_register_data(register: RegisterSchema, value: int, data: Any) -> None:
+    try:
+        p4data.fill(data, register.type.spec, register.type.types, iter((value,)))
+    except ValueError as e:
+        raise InvalidEntry(f"register {register.name}: {e}") from e
+
+
+def _register_value(schema: Schema, held: Any) -> int:
+    known = schema.registers.by_id(held.register_id).type
+    return next(p4data.scalars(held.data, known.spec, known.types))
 
 
 def _fill_digest(schema: Schema, entry: DigestEntry, message: Any) -> None:

@@ -139,11 +139,20 @@ class MeterSchema:
 
 @final
 @dataclass(frozen=True, slots=True)
+class DataType:
+    """Of P4Data, as p4data.py takes it."""
+
+    spec: Any  # p4.config.v1.P4DataTypeSpec
+    types: Any  # p4.config.v1.P4TypeInfo
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class RegisterSchema:
     id: int
     name: str
     size: int
-    width: int  # bits
+    type: DataType
 
 
 @final
@@ -151,6 +160,7 @@ class RegisterSchema:
 class DigestSchema:
     id: int
     name: str
+    type: DataType
 
 
 @final
@@ -193,10 +203,22 @@ def from_p4info(info: Any) -> Schema:
             [MeterSchema(m.preamble.id, m.preamble.name, m.size, _unit(m)) for m in info.meters],
             _aliases(info.meters),
         ),
-        registers=Names("register", map(_register, info.registers), _aliases(info.registers)),
+        registers=Names(
+            "register",
+            [
+                RegisterSchema(
+                    r.preamble.id, r.preamble.name, r.size, DataType(r.type_spec, info.type_info)
+                )
+                for r in info.registers
+            ],
+            _aliases(info.registers),
+        ),
         digests=Names(
             "digest",
-            [DigestSchema(d.preamble.id, d.preamble.name) for d in info.digests],
+            [
+                DigestSchema(d.preamble.id, d.preamble.name, DataType(d.type_spec, info.type_info))
+                for d in info.digests
+            ],
             _aliases(info.digests),
         ),
         headers=Names("controller header", map(_header, info.controller_packet_metadata)),
@@ -221,14 +243,6 @@ def _header(header: Any) -> HeaderSchema:
 
 def _unit(meter: Any) -> str:
     return "packets" if meter.spec.unit == protos.p4info.MeterSpec.PACKETS else "bytes"
-
-
-def _register(register: Any) -> RegisterSchema:
-    held = register.preamble
-    bits = register.type_spec.bitstring
-    sort = bits.WhichOneof("type_spec")
-    width = getattr(bits, sort).bitwidth if sort in ("bit", "int") else 1
-    return RegisterSchema(held.id, held.name, register.size, width)
 
 
 def _table(table: Any, actions: dict[int, ActionSchema], meter_unit: str | None) -> TableSchema:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from p4kube_core import protos
+from p4kube_core.agent.p4data import Shape
 from p4kube_core.model.meter import Rates
 from p4kube_core.switch import messages, schema
 from p4kube_core.switch.values import (
@@ -193,3 +196,40 @@ def test_reading_may_leave_parts_out() -> None:
         TableEntry("acl", action="drop"),
     ):
         messages.entity_message(SCHEMA, entity)
+
+
+@pytest.mark.parametrize("value", [0, 1, 0xFF, 0x7FFF, 0x8000, 0xFFFF])
+@pytest.mark.parametrize("sort", ["bit", "int"])
+def test_a_register_cell_is_the_same_number_for_client_and_agent(sort: str, value: int) -> None:
+    """-1 of an int<16> is one byte on the wire, which is no 255."""
+    known, info = _typed_registers()
+    getattr(info.registers[0].type_spec.bitstring, sort).bitwidth = 16
+    _same(schema.from_p4info(info), info, known, value, 16)
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_register_of_bools_is_written_and_read(value: int) -> None:
+    known, info = _typed_registers()
+    info.registers[0].type_spec.bool.SetInParent()
+    _same(schema.from_p4info(info), info, known, value, 1)
+    with pytest.raises(messages.InvalidEntry, match="value 0x2 does not fit bool"):
+        _write(schema.from_p4info(info), known, 2)
+
+
+def _typed_registers() -> tuple[str, Any]:
+    info = program.p4info(program.manifest())
+    return info.registers[0].preamble.name, info
+
+
+def _write(held: schema.Schema, register: str, value: int) -> Any:
+    update = Update(Kind.MODIFY, RegisterEntry(register, 1, value))
+    return messages.update_message(held, update).entity
+
+
+def _same(held: schema.Schema, info: Any, register: str, value: int, width: int) -> None:
+    shape = Shape(info.registers[0].type_spec, info.type_info)
+    written = _write(held, register, value)
+    assert shape.number(written.register_entry.data, width) == value
+    told = protos.p4runtime.Entity.FromString(written.SerializeToString())
+    shape.fill(told.register_entry.data, [(width, value)])
+    assert messages.entity_value(held, told) == RegisterEntry(register, 1, value)
