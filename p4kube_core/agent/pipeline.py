@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, final
@@ -146,6 +147,7 @@ def load(config: Any) -> Pipeline:
         kind = "a shared object in program.so" if manifest.target == "dpdk" else "a BPF program.o"
         raise Refusal(INVALID_ARGUMENT, f"want {kind}, found no ELF file")
     _check_p4info(config.p4info, manifest)
+    manifest = _with_padding(config.p4info, manifest)
     return Pipeline(
         config=config.SerializeToString(),
         manifest=manifest,
@@ -158,6 +160,27 @@ def load(config: Any) -> Pipeline:
         padding=_padding(config.p4info, manifest),
         shapes=_shapes(config.p4info),
     )
+
+
+def _with_padding(info: Any, manifest: artifact.Manifest) -> artifact.Manifest:
+    """Give the padding of packet_in P4Info's ids: a PacketIn has all metadata that are listed."""
+    listed_ids = {
+        metadata.name: metadata.id
+        for header in info.controller_packet_metadata
+        if header.preamble.name == "packet_in"
+        for metadata in header.metadata
+    }
+
+    def told(field: artifact.HeaderField) -> artifact.HeaderField:
+        return dataclasses.replace(field, id=field.id or listed_ids.get(field.name, 0))
+
+    headers = tuple(
+        dataclasses.replace(header, fields=tuple(map(told, header.fields)))
+        if header.name == "packet_in"
+        else header
+        for header in manifest.controller_headers
+    )
+    return dataclasses.replace(manifest, controller_headers=headers)
 
 
 def _padding(info: Any, manifest: artifact.Manifest) -> frozenset[int]:
