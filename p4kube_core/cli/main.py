@@ -195,8 +195,12 @@ def _add_play(commands: Commands[argparse.ArgumentParser]) -> None:
         "played again, a file changes only what differs; packets keep flowing meanwhile",
     )  # fmt: skip
     command.add_argument(
-        "files", metavar="FILE.yaml", nargs="*", type=Path, help="NetworkFunction objects"
-    )
+        "files",
+        metavar="FILE.yaml",
+        nargs="*",
+        type=Path,
+        help="NetworkFunction and NetworkFunctionAttachment objects",
+    )  # fmt: skip
     command.add_argument(
         "--down", action="store_true",
         help="take these functions away; without files, all that were played",
@@ -207,7 +211,8 @@ def _add_play(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--target", choices=("dpdk", "ebpf"),
         help="where packets are moved: in a process of ours, or in the kernel (default: what each "
-        "function's spec.target says, else dpdk)",
+        "function's spec.target says, else dpdk between ports, and for attachments ebpf where it "
+        "can be)",
     )  # fmt: skip
     _add_state(command)
 

@@ -16,6 +16,8 @@ from p4kube_core.cli.stf import check, parser, runner, script
 
 
 def run(options: argparse.Namespace) -> int:
+    if not options.scripts and not options.program.exists():
+        raise errors.ScriptError(f"no such file: {options.program}")
     scripts = read_scripts(options.program, options.scripts)
     machine.require_dataplane(options.target)
     artifact = compilation.compile_program(options).artifact
@@ -63,7 +65,8 @@ def read_scripts(program: Path, given: Sequence[Path]) -> list[script.Script]:
         except errors.ScriptError as e:
             problems.append(str(e))
         except FileNotFoundError:
-            problems.append(f"no such file: {path}")
+            default = "" if given else f" (the default; or name a script behind {program})"
+            problems.append(f"no such file: {path}{default}")
         except (OSError, UnicodeDecodeError) as e:
             reason = e.strerror.lower() if isinstance(e, OSError) and e.strerror else "not UTF-8"
             problems.append(f"cannot read {path}: {reason}")

@@ -316,6 +316,19 @@ def test_an_interface_of_the_machine_needs_no_pod(node: Node, pod: Pod) -> None:
     assert "clsact" not in node.filters("veth1")
 
 
+def test_target_dpdk_for_an_interface_is_refused_and_what_runs_stays(node: Node, pod: Pod) -> None:
+    target = "{kind: Interface, name: veth1}"
+    text = firewall(PING) + attach("wall").replace(
+        "{apiVersion: v1, kind: Pod, name: shop}", target
+    )
+    node.play(text)
+    before = node.status()["attachments"]
+    done = node.p4kube("play", "--target", "dpdk", node.state / "play.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "spec.target: interface veth1 takes functions of target ebpf, but wall" in done.stderr
+    assert node.status()["attachments"] == before
+
+
 def test_what_cannot_be_played_is_said_with_its_place(node: Node) -> None:
     file = node.state / "wrong.yaml"
     node.play(firewall(PING) + attach("wall"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,21 @@ def test_no_script(capsys: pytest.CaptureFixture[str]) -> None:
     assert (status, err) == (1, "p4kube test: no such file: none.stf\n")
 
 
+def test_a_program_that_is_not_there_is_what_is_missed_and_not_its_script(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status, err = said(capsys, "test", "none.p4")
+    assert (status, err) == (1, "p4kube test: no such file: none.p4\n")
+
+
+def test_no_script_beside_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = tmp_path / "alone.p4"
+    program.write_text(BASIC.read_text())
+    status, err = said(capsys, "test", program)
+    assert status == 1
+    assert "alone.stf (the default; or name a script behind" in err
+
+
 def test_no_root(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     status, err = said(capsys, "test", BASIC)
@@ -148,6 +165,18 @@ def test_a_port_in_use_is_refused_and_what_runs_stays(site: Site, tmp_path: Path
     assert "spec.ports[0]: interface outside is in use by 'e2e'" in done.stderr
     assert site.processes == before
     assert "other" not in site.p4kube("status").stdout
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_dpdk
+def test_interfaces_are_found_where_sys_is_of_another_namespace(site: Site) -> None:
+    """As under `nsenter --net`."""
+    site.manifest.write_text(FIREWALL.format(rules=PING))
+    command = [sys.executable, "-m", "p4kube_core.cli.main", "play", "--dry-run"]
+    command += ["--state", str(site.state), str(site.manifest)]
+    done = site.middle.inside(lambda: subprocess.run(command, capture_output=True, text=True))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("e2e: can be played on target dpdk")
 
 
 def test_a_binary_file_is_refused_in_few_lines(

@@ -11,7 +11,7 @@ from p4kube_core.agent import client
 from p4kube_core.agent.chains import attachment as form
 from p4kube_core.cli.play import words
 from p4kube_core.cli.play.compiled import Compiled, compiled
-from p4kube_core.model.attachment import Attachment
+from p4kube_core.model.attachment import Attachment, InterfaceTarget
 from p4kube_core.model.function import NetworkFunction, Sides
 
 Known = Mapping[str, Iterable[str]]
@@ -80,13 +80,28 @@ def resolve(
         given: the target that the command line says.
 
     Raises:
-        errors.P4KubeError: a program is wrong, or has no place for what it is to hold.
+        errors.P4KubeError: a program is wrong, has no place for what it is to hold, or is wanted
+            on a target that cannot be where it is attached.
     """
     made = [Attached(function, given or function.target) for function in functions]
+    _refuse_dpdk_on_interfaces(made, attachments)
     for one in made:
         one.compile()
     level(made, attachments, known)
     return made
+
+
+def _refuse_dpdk_on_interfaces(made: Sequence[Attached], attachments: Sequence[Attachment]) -> None:
+    alone = {one.function.name for one in made if one.given == "dpdk"}
+    wrong = [
+        f"{attachment.place}: spec.target: {attachment.target} takes functions of target ebpf, but "
+        f"{name} is wanted on target dpdk, which stands at a pod or between ports"
+        for attachment in attachments
+        for name in attachment.functions
+        if name in alone and isinstance(attachment.target, InterfaceTarget)
+    ]
+    if wrong:
+        raise errors.ManifestError(wrong)
 
 
 def level(made: Sequence[Attached], attachments: Sequence[Attachment], known: Known) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import socket
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from p4kube_core.agent.chains import attachment as form
 from p4kube_core.cli.play.manifest import Manifest
 from p4kube_core.model import function as model
-
-INTERFACES: Final = Path("/sys/class/net")
 
 
 def at_odds(read: Manifest, status: Mapping[str, Any]) -> list[str]:
@@ -99,13 +97,18 @@ def _held(port: Mapping[str, Any]) -> str | None:
 def _missing(port: model.Port) -> Iterable[str]:
     match port.wire:
         case model.InterfacePort(name):
-            if not (INTERFACES / name).exists():
+            if name not in _interfaces():
                 yield f"{port.place}: no interface {name!r} on this machine"
         case model.TapPort(name):
-            if (INTERFACES / name).exists():
+            if name in _interfaces():
                 yield f"{port.place}: interface {name} is in use: there is one already"
         case model.VhostUserPort(socket, server):
             if not socket.parent.is_dir():
                 yield f"{port.place}: no such directory: {socket.parent}"
             elif server and socket.exists() and not socket.is_socket():
                 yield f"{port.place}: {socket} is in use: it is there, and no socket"
+
+
+def _interfaces() -> set[str]:
+    """By the kernel's word: /sys may be another network namespace's, as under `nsenter --net`."""
+    return {name for _, name in socket.if_nameindex()}
