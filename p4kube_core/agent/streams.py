@@ -30,6 +30,8 @@ _SENTENCES: Final = {
     protos.code.ALREADY_EXISTS: "another controller is primary",
     protos.code.NOT_FOUND: "no controller is primary",
 }
+_MOST_ECHOED_BYTES: Final = 1 << 20
+"""Of a refused message; clients of gRPC take 4 MiB unless told others, and lose the stream else."""
 
 
 @final
@@ -139,7 +141,9 @@ class Streams:
                     await self._events.packet_out(device_id, request.packet)
                 except Refusal as refusal:
                     error = _stream_error(refusal.message, refusal.code)
-                    error.error.packet_out.packet_out.CopyFrom(request.packet)
+                    error.error.packet_out.SetInParent()
+                    if request.packet.ByteSize() <= _MOST_ECHOED_BYTES:
+                        error.error.packet_out.packet_out.CopyFrom(request.packet)
                     stream.put(error)
             case "digest_ack":
                 try:
@@ -151,7 +155,9 @@ class Streams:
                     stream.put(error)
             case "other":
                 error = _stream_error("no other stream message is known to this agent")
-                error.error.other.other.CopyFrom(request.other)
+                error.error.other.SetInParent()
+                if request.other.ByteSize() <= _MOST_ECHOED_BYTES:
+                    error.error.other.other.CopyFrom(request.other)
                 stream.put(error)
             case _:
                 error = _stream_error("want an update in the message, found none")

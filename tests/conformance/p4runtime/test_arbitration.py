@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+import pytest
 
 from p4kube_core import protos
 from tests.conformance.p4runtime.conftest import Target
@@ -202,6 +203,24 @@ def test_packet_out_is_answered_with_a_stream_error(primary: Controller) -> None
     error = primary.stream.responses.get(timeout=20).error
     assert error.canonical_code == code.FAILED_PRECONDITION
     assert error.packet_out.packet_out.payload == b"payload"
+
+
+@pytest.mark.parametrize("sort", ["packet", "other"])
+def test_a_controller_that_sends_far_too_much_hears_so_and_stays_primary(
+    primary: Controller, sort: str
+) -> None:
+    """With all of it in the answer its gRPC would end the stream: it takes 4 MiB."""
+    message = protos.p4runtime.StreamMessageRequest()
+    if sort == "packet":
+        message.packet.payload = bytes(5 << 20)
+    else:
+        message.other.value = bytes(5 << 20)
+    primary.stream.send(message)
+    answer = primary.stream.responses.get(timeout=20)
+    assert answer is not None, primary.stream.ended
+    assert answer.error.WhichOneof("details") == ("packet_out" if sort == "packet" else "other")
+    assert answer.ByteSize() < 4 << 20
+    primary.insert(ENTRY)
 
 
 def test_digest_ack_is_answered_with_a_stream_error(primary: Controller) -> None:
