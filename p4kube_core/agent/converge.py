@@ -364,16 +364,28 @@ async def _add_program(
 
 async def converge_wires(control: Control, record: DeviceRecord) -> list[str]:
     """Wire each of the device's ports that is there; say which could not be."""
-    problems = []
     observed = await observe(control)
+    wanted: list[dict[str, Any]] = []
     for wish in record.ports:
         port = observed.ports.get(name := port_name(record.device_id, wish))
-        if port is None or (port.get("device"), port.get("port")) == (record.device_id, wish.port):
-            continue
+        place = {"device": record.device_id, "port": wish.port}
+        if port is not None and (port.get("device"), port.get("port")) != tuple(place.values()):
+            wanted.append({"name": name, **place})
+    if not wanted:
+        return []
+    try:
+        # At once, so that no packet comes in by one before there is a way out by another.
+        await control.call("wire", wires=wanted)
+    except DataplaneRefused as e:
+        log.info("ports are wired one by one: device=%d: %s", record.device_id, e)
+    else:
+        return []
+    problems = []
+    for wire in wanted:
         try:
-            await control.call("wire", device=record.device_id, port=wish.port, name=name)
+            await control.call("wire", **wire)
         except DataplaneRefused as e:
-            problems.append(f"port {wish.port}: {e.message}")
+            problems.append(f"port {wire['port']}: {e.message}")
     return problems
 
 
