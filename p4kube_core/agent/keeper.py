@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S: Final = 15.0
 _HELLO_TIMEOUT_S: Final = 5.0
+_SHUTDOWN_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.005
 _STEADY_S: Final = 10.0  # a data plane that lived so long is started again at once
 _BACK_OFF_S: Final = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
@@ -128,6 +129,9 @@ class Keeper:
                 await self._control.call("shutdown")
             except (DataplaneLost, DataplaneRefused):
                 log.debug("no answer to shutdown")
+            else:
+                if pid is not None:
+                    await self._gone(pid, _SHUTDOWN_TIMEOUT_S)  # it may have much to take down
             self._control.close()
         if pid is not None:
             await self._end(pid)
@@ -271,12 +275,16 @@ class Keeper:
         )
 
     async def _end(self, pid: int) -> None:
+        """End it; what it has in the kernel stays there for the next one."""
         for number, patience_s in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
-            deadline = time.monotonic() + patience_s
             if self._is_there(pid):
                 _signal(pid, number)
-            while self._is_there(pid) and time.monotonic() < deadline:
-                await asyncio.sleep(_POLL_S)
+            await self._gone(pid, patience_s)
+
+    async def _gone(self, pid: int, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        while self._is_there(pid) and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_S)
 
     def _is_there(self, pid: int) -> bool:
         if self._process is not None and self._process.pid == pid:

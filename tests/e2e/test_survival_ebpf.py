@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -95,3 +96,22 @@ def test_after_it_was_killed_an_entry_behind_another_is_still_known(
         assert not traffic.udp(playing.outside, INSIDE, 6000).passed
         assert play(playing, HIDDEN, BACK, ECHO, PING, IPERF).startswith("e2e: ")
         assert traffic.udp(playing.outside, INSIDE, 6000).passed
+
+
+def test_no_interruption_is_seen_when_an_agent_of_another_abi_takes_over(
+    playing: Site, record_property: Callable[[str, object], None]
+) -> None:
+    """The programs of before cannot be taken up; they run until new ones are filled."""
+    before = entries(playing)
+
+    def upgrade() -> None:
+        kill(playing, KILLED["both"])
+        for path in (playing.state / "bpf.kept").glob("p*.json"):
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"abi": 99}))
+        play(playing, HIDING, HIDDEN, BACK, ECHO, PING, IPERF)
+        assert entries(playing) == before
+
+    way = tracing.Way(playing.outside, playing.inside, INSIDE)
+    way.shows_nothing_of(upgrade, record_property)
+    with traffic.udp_echo(playing.inside, INSIDE, 6000):
+        assert not traffic.udp(playing.outside, INSIDE, 6000).passed

@@ -24,7 +24,7 @@ static int listener = -1, signals = -1, poller = -1;
 static struct watch on_listener, on_signals;
 static LIST_HEAD(, connection) connections = LIST_HEAD_INITIALIZER(connections);
 static unsigned int n_connections;
-static bool ending;
+static bool ending, told; /* told: by a request */
 
 static sigset_t ending_signals(void)
 {
@@ -50,7 +50,7 @@ int control_prepare(void)
 
 void control_end(void)
 {
-	ending = true;
+	ending = told = true;
 }
 
 static bool by_root(int fd)
@@ -134,7 +134,7 @@ static void serve_subscribers(void)
 	}
 }
 
-void control_run(void)
+bool control_run(void)
 {
 	while (!ending) {
 		struct epoll_event event;
@@ -145,6 +145,7 @@ void control_run(void)
 		control_chores();
 		serve_subscribers();
 	}
+	return told;
 }
 
 /* A socket that nobody answers on is left from a process that was killed. */

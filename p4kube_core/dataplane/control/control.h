@@ -17,8 +17,8 @@ struct watch {
 int control_watch(int fd, struct watch *watch);
 void control_unwatch(int fd);
 
-/* Serve until a signal or a shutdown request. */
-void control_run(void);
+/* Serve until a signal or a shutdown request; whether it was the request. */
+bool control_run(void);
 
 /* What each data plane has to do now and then: do what can be done, and say whether something is left. */
 void control_chores(void);

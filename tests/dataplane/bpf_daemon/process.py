@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import time
 from typing import Any
@@ -17,6 +16,7 @@ from tests.dataplane.bpf_program import libbpf
 from tests.dataplane.daemon import dataplane
 
 EBPF = dataplane.ROOT / "p4kube_core/dataplane/ebpf"
+WIRES = pathlib.Path(__file__).parent / "programs/wires.p4"
 START_PATIENCE_S = 30.0
 
 
@@ -29,13 +29,13 @@ class Process(dataplane.Client):
         self.log = directory / "bpf.log"
         self.directory = directory
         self.variant = variant
+        self.binary = EBPF / "build" / variant / "p4kube-bpf"
         self.start()
 
     def start(self) -> None:
-        binary = EBPF / "build" / self.variant / "p4kube-bpf"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [binary, "--socket", self.path, "--bpffs", self.bpffs],
+                [self.binary, "--socket", self.path, "--bpffs", self.bpffs],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "ASAN_OPTIONS": "exitcode=99:detect_leaks=1"},
@@ -54,11 +54,17 @@ class Process(dataplane.Client):
         return self.log.read_text(errors="replace")
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """Have it take all down; returns the exit code."""
+        if self.process.poll() is None:
+            self.call("shutdown")
+        return self.left()
+
+    def left(self, number: int | None = None) -> int:
+        """After a signal: what it has in the kernel stays there. Returns the exit code."""
         with contextlib.suppress(AttributeError):
             self.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        if number is not None:
+            self.process.send_signal(number)
         return self.process.wait(60)
 
     def kill(self) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
+import resource
 import struct
+import time
 
 import pytest
 
@@ -199,3 +202,29 @@ def test_a_killed_process_is_found_again(device: process.Process) -> None:
     assert read(device, EXACT, 10)[records[3]] == (0, 0)
     assert write(device, TERNARY, *rules, mode="delete") == []
     assert where(device, frame(A, A, 0x8803)) == 3
+
+
+def slot_of_device(bpf: process.Process) -> int:
+    slot: int = json.loads(bpf.bpffs.with_name("bpf.kept").joinpath("device-1").read_text())["slot"]
+    return slot
+
+
+def test_a_device_has_no_entries_of_the_one_before_it_that_went_when_descriptors_were_short(
+    device: process.Process, switch: artifact.Artifact
+) -> None:
+    assert write(device, EXACT, exact(B, 1)) == []
+    assert where(device, frame(B)) == 1
+    slot = slot_of_device(device)
+    limits = resource.prlimit(device.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(device.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    device.call("device_remove", id=1)
+    resource.prlimit(device.process.pid, resource.RLIMIT_NOFILE, limits)
+    give_up = time.monotonic() + 20
+    device.put("device_add", 1, switch)
+    while slot_of_device(device) != slot:  # the kernel lets it be free later
+        device.call("device_remove", id=1)
+        assert time.monotonic() < give_up
+        device.put("device_add", 1, switch)
+    for number in (1, 2, 3):
+        device.call("wire", device=1, port=number, name=f"r{number}")
+    assert where(device, frame(B)) != 1

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 from collections.abc import Iterator
 
 import pytest
 
 from p4kube_core.model import artifact
 from tests.dataplane.bpf_daemon import process
-from tests.dataplane.daemon import hosts
+from tests.dataplane.daemon import dataplane, hosts
 
 BULK_BYTES = 100_000_000
+BLACK_HOLE = ("std.egress_spec = std.ingress_port == 1 ? 9w2 : 9w1", "std.egress_spec = 9w511")
 
 
 @contextlib.contextmanager
@@ -102,3 +104,102 @@ def test_a_wire_taken_at_both_hooks(bpf: process.Process, wires: artifact.Artifa
         assert "clsact" in filters(pod)
         bpf.call("unwire", device=1, port=2)
         assert "clsact" not in filters(pod)
+
+
+def test_the_qdisc_goes_with_our_last_port_also_after_a_kill(
+    bpf: process.Process, wires: artifact.Artifact
+) -> None:
+    """It came with the first port, which went before the kill."""
+    with hosts.pair() as (pod, _):
+        plain = filters(pod)
+        bpf.put("device_add", 1, wires)
+        for number, hook in ((1, "ingress"), (2, "egress")):
+            bpf.call("port_add", name=hook, kind="tc", interface=pod.wire, hook=hook)
+            bpf.call("wire", device=1, port=number, name=hook)
+        bpf.call("port_remove", name="ingress")
+        bpf.again()
+        bpf.call("port_remove", name="egress")
+        assert filters(pod) == plain
+
+
+@contextlib.contextmanager
+def third(bpf: process.Process, program: artifact.Artifact) -> Iterator[list[hosts.Host]]:
+    """Two that reach each other, after a third with a port of the same device."""
+    with hosts.pair() as (last, _):
+        bpf.put("device_add", 1, program)
+        bpf.call("port_add", name=last.wire, kind="packet", interface=last.wire)
+        bpf.call("wire", device=1, port=3, name=last.wire)
+        with hosts.pair() as (one, two):
+            for number, host in enumerate((one, two), start=1):
+                bpf.call("port_add", name=host.wire, kind="packet", interface=host.wire)
+                bpf.call("wire", device=1, port=number, name=host.wire)
+            yield [one, two, last]
+
+
+def test_a_program_that_cannot_have_all_ports_gets_none(
+    bpf: process.Process, wires: artifact.Artifact, tmp_path: pathlib.Path
+) -> None:
+    """Else hooks lead to a place that another device gets."""
+    black_hole = process.changed(process.WIRES, tmp_path, *BLACK_HOLE)
+    with third(bpf, wires) as (one, two, last):
+        hosts.run("tc", "qdisc", "del", "dev", last.wire, "clsact")
+        hosts.run("tc", "qdisc", "add", "dev", last.wire, "ingress")
+        with pytest.raises(dataplane.RefusedError, match="want clsact or none"):
+            bpf.put("device_replace", 1, black_hole)
+        assert list(bpf.devices()) == [1]
+        assert {port["device"] for port in bpf.ports().values()} == {1}
+        one.run("ping", "-c", "3", "-i", "0.05", "-W", "2", two.ipv4)
+        bpf.again()
+        one.run("ping", "-c", "1", "-W", "2", two.ipv4)
+        hosts.run("tc", "qdisc", "del", "dev", last.wire, "ingress")
+        bpf.put("device_replace", 1, black_hole)
+        said = one.run("ping", "-c", "2", "-i", "0.1", "-W", "1", two.ipv4, check=False)
+        assert "100% packet loss" in said
+
+
+def test_a_program_is_exchanged_where_an_interface_has_gone(
+    bpf: process.Process, wires: artifact.Artifact
+) -> None:
+    with third(bpf, wires) as (one, two, last):
+        hosts.run("ip", "link", "del", last.wire)
+        bpf.put("device_replace", 1, wires)
+        one.run("ping", "-c", "1", "-W", "2", two.ipv4)
+        assert not bpf.ports()[last.wire]["link"]
+
+
+def test_a_program_that_cannot_be_kept_is_not_exchanged(
+    bpf: process.Process, wires: artifact.Artifact, tmp_path: pathlib.Path
+) -> None:
+    """As on a full disk: the next process would take up what is no more."""
+    black_hole = process.changed(process.WIRES, tmp_path, *BLACK_HOLE)
+    with wired(bpf, wires) as (one, two):
+        in_the_way = bpf.bpffs.with_name("bpf.kept") / "device-1.new"
+        in_the_way.mkdir()
+        with pytest.raises(dataplane.RefusedError, match="device-1: Is a directory"):
+            bpf.put("device_replace", 1, black_hole)
+        in_the_way.rmdir()
+        one.run("ping", "-c", "1", "-W", "2", two.ipv4)
+        bpf.again()
+        assert bpf.devices()[1]["digest"] == wires.manifest.digest
+        one.run("ping", "-c", "1", "-W", "2", two.ipv4)
+
+
+def test_ports_that_were_to_change_places_are_back_when_another_is_refused(
+    bpf: process.Process, wires: artifact.Artifact
+) -> None:
+    bpf.put("device_add", 1, wires)
+    bpf.rings(1, 1, 2)
+    with hosts.pair() as (pod, _):
+        hosts.run("tc", "qdisc", "add", "dev", pod.wire, "ingress")
+        bpf.call("port_add", name="pod", kind="packet", interface=pod.wire)
+        places = (("r1", 2), ("r2", 1), ("pod", 3))
+        with pytest.raises(dataplane.RefusedError, match="want clsact or none"):
+            bpf.call("wire", wires=[{"device": 1, "port": n, "name": p} for p, n in places])
+    assert {name: port["port"] for name, port in bpf.ports().items()} == {
+        "r1": 1,
+        "r2": 2,
+        "pod": None,
+    }
+    for into, out in (("r1", "r2"), ("r2", "r1")):
+        bpf.inject(into, bytes(64))
+        assert bpf.collect(out) == [bytes(64)]

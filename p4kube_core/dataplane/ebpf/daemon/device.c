@@ -94,6 +94,8 @@ int device_find_again(const json_t *kept, struct failure *why)
 	    field_number(kept, "slot", 0, P4K_BPF_SLOTS - 1, &slot, why) != 0 ||
 	    field_string(kept, "name", DEVICE_NAME_MAX - 1, &name, why) != 0)
 		return -1;
+	if (device_find(id))
+		return fail(why, FAIL_EXISTS, "there is a device %" PRIu64 " already", id);
 	image = image_take_again((uint32_t)number, why);
 	if (!image)
 		return -1;
@@ -146,24 +148,38 @@ static void remove_staged(const struct device *like)
 	}
 }
 
-int device_exchange(struct device *old, struct device *staged, struct failure *why)
+static void swap_names(struct device *one, struct device *other)
 {
 	char name[DEVICE_NAME_MAX];
-	uint64_t id = old->id;
+	uint64_t id = one->id;
 
+	memcpy(name, one->name, sizeof(name));
+	memcpy(one->name, other->name, sizeof(name));
+	memcpy(other->name, name, sizeof(name));
+	one->id = other->id;
+	other->id = id;
+}
+
+/* Kept first: a process that comes now gives the hooks to the one that is kept. */
+static int take_ports(struct device *old, struct device *new, struct failure *why)
+{
+	swap_names(old, new);
+	if (kept_device(new, why) == 0 && ports_move(old, new, why) == 0)
+		return 0;
+	swap_names(old, new);
+	if (kept_device(old, &(struct failure){0}) != 0)
+		say("device %" PRIu64 " cannot be kept as it is", old->id);
+	return -1;
+}
+
+int device_exchange(struct device *old, struct device *staged, struct failure *why)
+{
 	if (old->like || (staged->like && staged->like != old))
 		return fail(why, FAIL_BUSY, "device %" PRIu64 " is staged for another",
 			    old->like ? old->id : staged->id);
-	if (state_share_again(staged, why) != 0 || ports_move(old, staged, why) != 0)
+	if (state_share_again(staged, why) != 0 || take_ports(old, staged, why) != 0)
 		return -1;
 	state_take(staged);
-	memcpy(name, old->name, sizeof(name));
-	memcpy(old->name, staged->name, sizeof(name));
-	memcpy(staged->name, name, sizeof(name));
-	old->id = staged->id;
-	staged->id = id;
-	if (kept_device(staged, why) != 0)
-		say("%s", why->message);
 	kept_remove_device(old->id); /* which is about to go */
 	return 0;
 }

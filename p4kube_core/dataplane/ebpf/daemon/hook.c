@@ -4,23 +4,17 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <linux/if_link.h>
-#include <linux/netlink.h>
 #include <linux/pkt_cls.h>
-#include <linux/rtnetlink.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "beside.h"
 #include "image.h"
+#include "netlink.h"
 #include "sender.h"
-
-/* Where our filter stands among those of a hook; others may come before and after. */
-#define FILTER_PRIORITY 100
-#define FILTER_HANDLE 0x50344b
 
 /* r = a word of the packet's context. */
 #define LOAD(reg, field)                                                            \
@@ -45,7 +39,8 @@ int hook_load(int ifindex, bool egress, struct hook_target target, struct failur
 		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 0},
 		{.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_2,
 		 .off = offsetof(struct __sk_buff, mark)},
-		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
+		/* To the filters behind ours, as if this one were not there. */
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
 		{.code = BPF_JMP | BPF_EXIT},
 		/*
 		 * The kernel keeps a packet's outermost VLAN tag beside its bytes, where no program looks for
@@ -87,26 +82,39 @@ static struct bpf_tc_hook hook_of(int ifindex, bool egress)
 	};
 }
 
+/* The qdisc with both hooks. */
+static int have_qdisc(int ifindex, bool egress, bool *made, struct failure *why)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, egress);
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* that it is there is no news */
+	int ret = bpf_tc_hook_create(&hook);
+
+	libbpf_set_print(print);
+	*made = ret == 0;
+	if (ret == -EEXIST)
+		return beside_check_qdisc(ifindex, why);
+	return ret == 0 ? 0 : fail(why, ret == -ENODEV || ret == -EINVAL ? FAIL_NOT_FOUND : FAIL_IO,
+				   "interface %d: no clsact qdisc: %s", ifindex, strerror(-ret));
+}
+
 int hook_attach(int ifindex, bool egress, int program, bool *made, struct failure *why)
 {
 	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program, .handle = FILTER_HANDLE,
 		    .priority = FILTER_PRIORITY, .flags = BPF_TC_F_REPLACE);
 	struct bpf_tc_hook hook = hook_of(ifindex, egress);
-	libbpf_print_fn_t print = libbpf_set_print(NULL); /* that the qdisc is there is no news */
-	int ret = bpf_tc_hook_create(&hook);
+	int ret;
 
-	libbpf_set_print(print);
-	*made = ret == 0;
-	if (ret != 0 && ret != -EEXIST)
-		return fail(why, ret == -ENODEV || ret == -EINVAL ? FAIL_NOT_FOUND : FAIL_IO,
-			    "interface %d: no clsact qdisc: %s", ifindex, strerror(-ret));
-	ret = bpf_tc_attach(&hook, &options);
-	if (ret == 0)
-		return 0;
+	if (have_qdisc(ifindex, egress, made, why) != 0)
+		return -1;
+	if (beside_check_first(ifindex, egress, why) == 0) {
+		ret = bpf_tc_attach(&hook, &options);
+		if (ret == 0)
+			return 0;
+		fail(why, FAIL_IO, "interface %d: the program cannot be attached: %s", ifindex, strerror(-ret));
+	}
 	if (*made)
-		hook_remove_qdisc(ifindex);
-	return fail(why, FAIL_IO, "interface %d: the program cannot be attached: %s", ifindex,
-		    strerror(-ret));
+		hook_leave_qdisc(ifindex);
+	return -1;
 }
 
 void hook_detach(int ifindex, bool egress)
@@ -119,61 +127,43 @@ void hook_detach(int ifindex, bool egress)
 	libbpf_set_print(print);
 }
 
-void hook_remove_qdisc(int ifindex)
+void hook_leave_qdisc(int ifindex)
 {
 	struct bpf_tc_hook hook = hook_of(ifindex, false);
-	libbpf_print_fn_t print = libbpf_set_print(NULL);
+	libbpf_print_fn_t print;
 
+	if (beside_has_filters(ifindex))
+		return;
+	print = libbpf_set_print(NULL);
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	bpf_tc_hook_destroy(&hook);
 	libbpf_set_print(print);
 }
 
 /* What one RTM_NEWLINK says. */
-static bool reaches(struct nlmsghdr *message)
+static void take_link(void *owner, struct nlmsghdr *message)
 {
-	struct ifinfomsg *info = NLMSG_DATA(message);
+	struct rtattr *first = IFLA_RTA(NLMSG_DATA(message)), *info, *kind;
 	int length = (int)IFLA_PAYLOAD(message);
-	bool paired = false, elsewhere = false;
+	bool *reaches = owner;
 
-	for (struct rtattr *at = IFLA_RTA(info); RTA_OK(at, length); at = RTA_NEXT(at, length)) {
-		int inner_length = (int)RTA_PAYLOAD(at);
-
-		if (at->rta_type == IFLA_LINK_NETNSID)
-			elsewhere = true;
-		if (at->rta_type != IFLA_LINKINFO)
-			continue;
-		for (struct rtattr *in = RTA_DATA(at); RTA_OK(in, inner_length);
-		     in = RTA_NEXT(in, inner_length))
-			if (in->rta_type == IFLA_INFO_KIND)
-				paired = strcmp(RTA_DATA(in), "veth") == 0 ||
-					 strcmp(RTA_DATA(in), "netkit") == 0;
-	}
-	return paired && elsewhere;
+	info = message->nlmsg_type == RTM_NEWLINK ? netlink_find(first, length, IFLA_LINKINFO) : NULL;
+	kind = info ? netlink_find(RTA_DATA(info), (int)RTA_PAYLOAD(info), IFLA_INFO_KIND) : NULL;
+	*reaches = kind && netlink_find(first, length, IFLA_LINK_NETNSID) &&
+		   (strcmp(RTA_DATA(kind), "veth") == 0 || strcmp(RTA_DATA(kind), "netkit") == 0);
 }
 
 bool interface_reaches_namespace(int ifindex)
 {
-	struct {
+	const struct {
 		struct nlmsghdr head;
 		struct ifinfomsg info;
 	} request = {
 		.head = {.nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETLINK,
-			 .nlmsg_flags = NLM_F_REQUEST},
+			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
 		.info = {.ifi_index = ifindex},
 	};
-	union {
-		struct nlmsghdr head;
-		char bytes[16384];
-	} answer;
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	ssize_t got = -1;
+	bool reaches = false;
 
-	if (fd < 0)
-		return false;
-	if (send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request))
-		got = recv(fd, &answer, sizeof(answer), 0);
-	close(fd);
-	return got >= (ssize_t)sizeof(answer.head) && NLMSG_OK(&answer.head, (size_t)got) &&
-	       answer.head.nlmsg_type == RTM_NEWLINK && reaches(&answer.head);
+	return netlink_ask(&request.head, take_link, &reaches) == 0 && reaches;
 }

@@ -18,12 +18,15 @@ struct hook_target {
 
 /* The program for a hook; a descriptor or -1. */
 int hook_load(int ifindex, bool egress, struct hook_target target, struct failure *why);
-/* Put a program on a hook, in one step in place of ours that may be there. `*made`: the qdisc was not there before. */
+/*
+ * Put a program on a hook, in one step in place of ours that may be there; where ours comes anew, nobody else's may run
+ * before it. `*made`: the qdisc was not there before.
+ */
 int hook_attach(int ifindex, bool egress, int program, bool *made, struct failure *why);
 /* Take ours off. An interface that is gone is fine. */
 void hook_detach(int ifindex, bool egress);
-/* Remove the clsact qdisc, with whatever is still on it. */
-void hook_remove_qdisc(int ifindex);
+/* Remove the clsact qdisc, unless a filter is left on it. */
+void hook_leave_qdisc(int ifindex);
 
 /* Whether it is a veth (or netkit) whose other end is in another namespace. */
 bool interface_reaches_namespace(int ifindex);

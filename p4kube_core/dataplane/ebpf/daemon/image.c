@@ -98,6 +98,8 @@ static int keep(const struct image *image, struct failure *why)
 	kept_path(path, "p%u.o", image->number);
 	if (file_write(path, image->object, image->object_length, why) != 0)
 		return -1;
+	snprintf(path, sizeof(path), "p%u", image->number);
+	pins_remove(path); /* nobody's: no file told of it */
 	pin_path(path, "p%u", image->number);
 	if (mkdir(path, 0700) != 0)
 		return fail(why, FAIL_IO, "%s: %s", path, strerror(errno));
@@ -126,14 +128,23 @@ static int load(struct image *image, struct failure *why)
 	return ret;
 }
 
-static bool is_number_taken(uint32_t number)
+static struct image *find(uint32_t number)
 {
-	const struct image *image;
+	struct image *image;
 
 	LIST_FOREACH(image, &images, next)
 		if (image->number == number)
-			return true;
-	return false;
+			return image;
+	return NULL;
+}
+
+/* A process of before may have left one that hooks still run. */
+static bool is_kept(uint32_t number)
+{
+	char path[PATH_MAX];
+
+	kept_path(path, "p%u.json", number);
+	return access(path, F_OK) == 0;
 }
 
 /* Takes object and manifest over. */
@@ -143,7 +154,7 @@ static struct image *image_load(uint8_t *object, size_t object_length, uint8_t *
 	struct image *image;
 	uint32_t number = 0;
 
-	while (number < P4K_BPF_PROGRAMS && is_number_taken(number))
+	while (number < P4K_BPF_PROGRAMS && (find(number) || is_kept(number)))
 		number++;
 	image = number < P4K_BPF_PROGRAMS ? image_new(number, why) : NULL;
 	if (!image) {
@@ -244,11 +255,8 @@ struct image *image_take(const struct program_file *file, struct failure *why)
 
 struct image *image_take_again(uint32_t number, struct failure *why)
 {
-	struct image *image;
+	struct image *image = find(number);
 
-	LIST_FOREACH(image, &images, next)
-		if (image->number == number)
-			break;
 	if (!image)
 		image = load_again(number, why);
 	if (image)
@@ -349,16 +357,19 @@ static void find_exits(struct image *image)
 	}
 }
 
-/* Pins and files of programs that no device has. */
-static void remove_unused(void)
+static bool removed_unused; /* once is enough: those of this process are its images */
+
+void images_remove_unused(void)
 {
+	if (removed_unused)
+		return;
+	removed_unused = true;
 	for (uint32_t number = 0; number < P4K_BPF_PROGRAMS; number++) {
 		struct image *image;
-		char path[PATH_MAX];
 
-		kept_path(path, "p%u.json", number);
-		if (is_number_taken(number) || access(path, F_OK) != 0)
+		if (find(number) || !is_kept(number))
 			continue;
+		outer_wait(); /* its hooks may just have been given to others */
 		image = image_new(number, &(struct failure){0});
 		if (image)
 			image_free(image, true);
@@ -369,7 +380,6 @@ void images_sweep(void)
 {
 	struct image *image;
 
-	remove_unused();
 	LIST_FOREACH(image, &images, next) {
 		find_exits(image);
 		for (uint32_t slot = 0; slot < P4K_BPF_SLOTS; slot++)
@@ -438,6 +448,7 @@ static void stop(void)
 	char path[PATH_MAX];
 
 	outer_settle();
+	images_remove_unused();
 	while ((image = LIST_FIRST(&images))) {
 		LIST_REMOVE(image, next);
 		image_free(image, true);

@@ -56,6 +56,8 @@ int image_slot_again(struct image *image, uint32_t slot, struct failure *why);
 void image_free_slot(struct image *image, uint32_t slot);
 /* After a process that was killed: free what is no device's. */
 void images_sweep(void);
+/* And pins and files of its programs that no device has. */
+void images_remove_unused(void);
 
 /* How packets leave a device by a P4 port; NULL: they do not. */
 int image_set_exit(struct image *image, uint32_t slot, uint32_t p4_port,

@@ -90,18 +90,48 @@ static void find_again(const char *name, int (*find)(const json_t *kept, struct 
 	free(text);
 }
 
+/* One that ends otherwise was being written when the process ended: what it was to replace is there. */
+static bool is_whole(const char *name, const char *front)
+{
+	size_t length = strlen(front);
+
+	return strncmp(name, front, length) == 0 &&
+	       strspn(name + length, "0123456789") == strlen(name + length);
+}
+
 static void find_device(void *owner, const char *name)
 {
 	(void)owner;
-	if (strncmp(name, "device-", 7) == 0)
+	if (is_whole(name, "device-"))
 		find_again(name, device_find_again);
 }
 
 static void find_port(void *owner, const char *name)
 {
 	(void)owner;
-	if (strncmp(name, "port-", 5) == 0)
+	if (is_whole(name, "port-"))
 		find_again(name, port_find_again);
+}
+
+void kept_sweep(void)
+{
+	const struct port *port;
+
+	LIST_FOREACH(port, &ports, next)
+		if (port->orphan)
+			return;
+	images_remove_unused();
+}
+
+/* So that a later process does not wire them to devices of these ids that are only being filled. */
+static void keep_orphans(void)
+{
+	struct failure why = {0};
+	const struct port *port;
+
+	LIST_FOREACH(port, &ports, next)
+		if (port->orphan && kept_port(port, &why) != 0)
+			say("port '%s': %s", port->name, why.message);
 }
 
 static int start(void)
@@ -110,9 +140,12 @@ static int start(void)
 
 	snprintf(path, sizeof(path), "%s.kept", settings.bpffs);
 	files_of(path, find_device, NULL);
-	images_sweep();
 	files_of(path, find_port, NULL);
+	keep_orphans();
+	/* A process that ended while it exchanged a device may have hooks lead to what is no device's. */
 	ports_wire_again();
+	images_sweep();
+	kept_sweep();
 	return 0;
 }
 

@@ -15,5 +15,7 @@ int kept_device(const struct device *device, struct failure *why);
 int kept_port(const struct port *port, struct failure *why);
 void kept_remove_device(uint64_t id);
 void kept_remove_port(const struct port *port);
+/* Forget programs of before that no device has, unless a hook may still run one. */
+void kept_sweep(void);
 
 #endif

@@ -9,8 +9,12 @@
 #include <jansson.h>
 
 #include "control.h"
+#include "device.h"
 #include "failure.h"
 #include "message.h"
+#include "outer.h"
+#include "pins.h"
+#include "port.h"
 #include "settings.h"
 
 /* Each may use the ones before it. */
@@ -24,6 +28,12 @@ static void stop(size_t n)
 {
 	while (n > 0)
 		modules[--n]->stop();
+}
+
+/* Whether packets go on by what is there, and another process can take it up. */
+static bool is_for_the_next(void)
+{
+	return pins_are_found() && !(LIST_EMPTY(&devices) && LIST_EMPTY(&ports));
 }
 
 void control_chores(void)
@@ -70,12 +80,18 @@ int main(int argc, char **argv)
 	allow_much();
 	for (size_t i = 0; i < ARRAY_DIM(modules); i++) {
 		if (modules[i]->start() != 0) {
-			stop(i);
+			/* Until all was taken up, what there is may be another's. */
+			if (modules[i] == &control_module && !is_for_the_next())
+				stop(i);
 			return 1;
 		}
 	}
 	say("serving %s", settings.socket);
-	control_run();
-	stop(ARRAY_DIM(modules));
+	if (control_run() || !is_for_the_next()) {
+		stop(ARRAY_DIM(modules));
+	} else {
+		control_module.stop();
+		outer_settle();
+	}
 	return 0;
 }

@@ -192,8 +192,7 @@ struct deletion {
 	struct outer_element elements[];
 };
 
-/* Returns when every packet that was on its way has left the programs. */
-static void wait_for_packets(void)
+void outer_wait(void)
 {
 	const uint32_t first = 0;
 
@@ -202,11 +201,9 @@ static void wait_for_packets(void)
 
 static void delete_all(struct deletion *deletion)
 {
-	wait_for_packets();
-	for (unsigned int i = 0; i < deletion->n; i++) {
+	outer_wait();
+	for (unsigned int i = 0; i < deletion->n; i++)
 		bpf_map_delete_elem(deletion->elements[i].map, &deletion->elements[i].key);
-		close(deletion->elements[i].map);
-	}
 	atomic_store(deletion->done, deletion->value);
 	free(deletion);
 }
@@ -226,13 +223,8 @@ void outer_delete_later(const struct outer_element *elements, unsigned int n, at
 		return; /* what is not free again is lost to us until another process begins */
 	deletion->done = done;
 	deletion->value = value;
-	for (unsigned int i = 0; i < n; i++) {
-		int map = fcntl(elements[i].map, F_DUPFD_CLOEXEC, 3);
-
-		if (map >= 0)
-			deletion->elements[deletion->n++] =
-				(struct outer_element){map, elements[i].key};
-	}
+	deletion->n = n;
+	memcpy(deletion->elements, elements, n * sizeof(*elements));
 	if (!begin(delete_run, deletion))
 		delete_all(deletion);
 }

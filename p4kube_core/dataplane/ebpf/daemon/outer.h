@@ -29,10 +29,13 @@ struct outer_element {
 
 /*
  * Delete elements when no packet is on its way that may look for them, and then set `*done` to `value`; returns
- * at once.
+ * at once. The maps' descriptors must stay until then.
  */
 void outer_delete_later(const struct outer_element *elements, unsigned int n, atomic_uchar *done,
 			unsigned char value);
+
+/* Wait until every packet that is on its way has left the programs. */
+void outer_wait(void);
 
 /* Wait until all that was begun is done. */
 void outer_settle(void);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -18,7 +19,8 @@
 
 #include "settings.h"
 
-static bool made_bpffs, mounted, made_kept; /* by this process or one before it; undone at the end */
+static bool made_bpffs, mounted; /* by this process or one before it; undone at the end */
+static int held = -1; /* the directory of files, locked: two processes would undo each other's work */
 
 static void path_of(char path[PATH_MAX], const char *suffix, const char *format, va_list arguments)
 {
@@ -156,15 +158,41 @@ static bool noted(const char *name)
 	return access(path, F_OK) == 0;
 }
 
+static void path_of_kept(char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s.kept", settings.bpffs);
+}
+
+bool pins_are_found(void)
+{
+	struct stat ours, there;
+	char kept[PATH_MAX];
+
+	path_of_kept(kept);
+	return fstat(held, &ours) == 0 && stat(kept, &there) == 0 && ours.st_ino == there.st_ino &&
+	       ours.st_dev == there.st_dev;
+}
+
+static int hold(const char *kept)
+{
+	if (mkdir(kept, 0700) == 0 || errno == EEXIST)
+		held = open(kept, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (held >= 0 && flock(held, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (held >= 0 && errno == EWOULDBLOCK)
+		say("--bpffs %s: another process uses it", settings.bpffs);
+	else
+		say("cannot use directory %s: %s", kept, strerror(errno));
+	return -1;
+}
+
 static int start(void)
 {
 	char kept[PATH_MAX];
 
-	snprintf(kept, sizeof(kept), "%s.kept", settings.bpffs);
-	if (mkdir(kept, 0700) != 0 && errno != EEXIST) {
-		say("cannot use directory %s: %s", kept, strerror(errno));
+	path_of_kept(kept);
+	if (hold(kept) != 0)
 		return -1;
-	}
 	if (mkdir(settings.bpffs, 0700) == 0)
 		note("made");
 	if (!is_bpffs(settings.bpffs)) {
@@ -174,7 +202,6 @@ static int start(void)
 		}
 		note("mounted");
 	}
-	made_kept = true;
 	made_bpffs = noted("made");
 	mounted = noted("mounted");
 	return 0;
@@ -189,9 +216,10 @@ static void stop(void)
 		umount2(settings.bpffs, MNT_DETACH);
 	if (made_bpffs)
 		rmdir(settings.bpffs);
-	snprintf(kept, sizeof(kept), "%s.kept", settings.bpffs);
-	if (made_kept)
+	path_of_kept(kept);
+	if (pins_are_found())
 		empty(kept);
+	close(held);
 }
 
 const struct module pins_module = {.name = "pins", .start = start, .stop = stop};

@@ -10,10 +10,14 @@
 #define P4K_BPF_DAEMON_PINS_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "failure.h"
+
+/* Whether a process that comes after this one would find it: its directory was not removed. */
+bool pins_are_found(void);
 
 /* Paths, printf'ed below the bpffs, or below the directory of files. */
 void pin_path(char path[PATH_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));

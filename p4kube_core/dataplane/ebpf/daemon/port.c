@@ -139,8 +139,11 @@ int port_remove(struct port *port, struct failure *why)
 	(void)why;
 	if (port->device)
 		wire_off(port);
+	else if (port->orphan)
+		wire_close(port);
 	kept_remove_port(port);
 	port_free(port);
+	kept_sweep();
 	return 0;
 }
 
@@ -192,6 +195,8 @@ json_t *port_keep(const struct port *port)
 						       port->interface, "ifindex", port->ifindex,
 						       "hook", port->egress ? "egress" : "ingress",
 						       "qdisc_made", port->qdisc_made));
+	if (port->orphan)
+		json_object_set_new(kept, "orphan", json_true());
 	if (port->device)
 		json_object_update_new(kept, json_pack("{s:I, s:i}", "device",
 						       (json_int_t)port->device->id, "port",
@@ -203,13 +208,14 @@ int port_find_again(const json_t *kept, struct failure *why)
 {
 	uint64_t ifindex, device_id, p4_port, number;
 	struct port *port;
-	bool made;
+	bool made, orphan;
 
 	if (field_number_or(kept, "ifindex", 0, INT32_MAX, 0, &ifindex, why) != 0 ||
 	    field_number_or(kept, "device", 0, INT64_MAX, 0, &device_id, why) != 0 ||
 	    field_number_or(kept, "port", 0, UINT16_MAX, 0, &p4_port, why) != 0 ||
 	    field_number(kept, "number", 1, UINT32_MAX, &number, why) != 0 ||
-	    field_bool_or(kept, "qdisc_made", false, &made, why) != 0)
+	    field_bool_or(kept, "qdisc_made", false, &made, why) != 0 ||
+	    field_bool_or(kept, "orphan", false, &orphan, why) != 0)
 		return -1;
 	port = port_make(kept, why);
 	if (!port)
@@ -225,8 +231,9 @@ int port_find_again(const json_t *kept, struct failure *why)
 	port->device = device_id ? device_find(device_id) : NULL;
 	port->p4_port = (uint16_t)p4_port;
 	port->qdisc_made = made;
-	/* Should the former process have ended while it was wiring. */
-	if (!device_id && port->ifindex)
+	port->orphan = port->ifindex && (orphan || (device_id && !port->device));
+	/* Should the former process have ended while it was unwiring. */
+	if (!device_id && !orphan && port->ifindex)
 		hook_detach(port->ifindex, port->egress);
 	return 0;
 }
@@ -234,11 +241,11 @@ int port_find_again(const json_t *kept, struct failure *why)
 void ports_wire_again(void)
 {
 	struct failure why = {0};
-	struct device *device;
+	struct port *port;
 
-	LIST_FOREACH(device, &devices, next)
-		if (ports_move(device, device, &why) != 0)
-			say("device %" PRIu64 " keeps the ways out of before: %s", device->id, why.message);
+	LIST_FOREACH(port, &ports, next)
+		if (port->device && wire_again(port, &why) != 0)
+			say("port '%s' remains as it was: %s", port->name, why.message);
 }
 
 /* One of the kernel's counts of an interface. */
@@ -293,6 +300,8 @@ static void stop(void)
 	while ((port = LIST_FIRST(&ports))) {
 		if (port->device)
 			wire_off(port);
+		else if (port->orphan)
+			wire_close(port);
 		port_free(port);
 	}
 	close(any_socket);

@@ -35,6 +35,7 @@ struct port {
 	int ifindex;
 	bool egress;	     /* the hook: what the host sends out of the interface */
 	bool qdisc_made;     /* clsact was not there before */
+	bool orphan;	     /* its hook has a program of a process before this one, of no device of ours */
 	struct device *device; /* wired to, or NULL */
 	uint16_t p4_port;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, no_device; /* ring */
@@ -59,7 +60,7 @@ int port_find_again(const json_t *kept, struct failure *why);
 void ports_wire_again(void);
 
 /* It is wired. */
-/* All ports of one device to another program; all or none. */
+/* All ports of one device to another program; all or none. One whose interface is gone has no hook to fail. */
 int ports_move(struct device *from, struct device *to, struct failure *why);
 /* Unwire all ports of a device. */
 void ports_leave(struct device *device);

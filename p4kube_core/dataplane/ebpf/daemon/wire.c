@@ -59,10 +59,14 @@ static void tell_peers(const struct port *port)
 
 	if (port->kind != PORT_PATCH)
 		return;
-	LIST_FOREACH(other, &ports, next)
-		if (other->kind == PORT_PATCH && other->device && strcmp(other->peer, port->name) == 0 &&
-		    set_exit(other, other->device, other->p4_port, &why) != 0)
-			say("port '%s': %s", other->name, why.message);
+	LIST_FOREACH(other, &ports, next) {
+		if (other->kind != PORT_PATCH || !other->device || strcmp(other->peer, port->name) != 0 ||
+		    set_exit(other, other->device, other->p4_port, &why) == 0)
+			continue;
+		/* Where it was may become another device's. */
+		say("port '%s' is no way out: %s", other->name, why.message);
+		image_set_exit(other->device->image, other->device->slot, other->p4_port, NULL, &why);
+	}
 }
 
 static bool has_hook(const struct port *port)
@@ -71,23 +75,42 @@ static bool has_hook(const struct port *port)
 }
 
 /* In one step in place of the program that was there. */
-static int attach(struct port *port, const struct device *device, uint16_t p4_port,
-		  struct failure *why)
+static int attach_to(struct port *port, struct hook_target target, struct failure *why)
 {
-	const struct hook_target target = {
-		.image = device->image->number, .place = P4K_BPF_PLACE(device->slot, p4_port)};
+	int program = hook_load(port->ifindex, port->egress, target, why), ret;
 	bool made;
-	int program, ret;
 
-	if (!has_hook(port))
-		return 0;
-	program = hook_load(port->ifindex, port->egress, target, why);
 	if (program < 0)
 		return -1;
 	ret = hook_attach(port->ifindex, port->egress, program, &made, why);
 	close(program);
 	port->qdisc_made = port->qdisc_made || (ret == 0 && made);
 	return ret;
+}
+
+static int attach(struct port *port, const struct device *device, uint16_t p4_port,
+		  struct failure *why)
+{
+	return has_hook(port) ? attach_to(port, (struct hook_target){device->image->number,
+								     P4K_BPF_PLACE(device->slot, p4_port)}, why) : 0;
+}
+
+/* Have its hook drop all, by a program that there is not. */
+static void shut(struct port *port)
+{
+	struct failure why = {0};
+
+	if (attach_to(port, (struct hook_target){.image = 2 * P4K_BPF_PROGRAMS}, &why) != 0)
+		say("port '%s' is not shut: %s", port->name, why.message);
+}
+
+/* What changed of it beside its wire. */
+static void keep_again(const struct port *port)
+{
+	struct failure why = {0};
+
+	if (kept_port(port, &why) != 0)
+		say("port '%s': %s", port->name, why.message);
 }
 
 /* The qdisc goes with the last port on it, if it came with one. */
@@ -99,12 +122,14 @@ static void leave_qdisc(struct port *port)
 		return;
 	port->qdisc_made = false;
 	LIST_FOREACH(other, &ports, next) {
-		if (other != port && has_hook(other) && other->ifindex == port->ifindex && other->device) {
+		if (other != port && has_hook(other) && other->ifindex == port->ifindex &&
+		    (other->device || other->orphan)) {
 			other->qdisc_made = true;
+			keep_again(other);
 			return;
 		}
 	}
-	hook_remove_qdisc(port->ifindex);
+	hook_leave_qdisc(port->ifindex);
 }
 
 static void leave_hook(struct port *port)
@@ -112,6 +137,7 @@ static void leave_hook(struct port *port)
 	if (!has_hook(port))
 		return;
 	hook_detach(port->ifindex, port->egress);
+	port->orphan = false;
 	leave_qdisc(port);
 }
 
@@ -166,7 +192,7 @@ static int set_exits(const struct wire *wires, unsigned int n, struct failure *w
 /* Where it is, but for what the kernel knows of it. */
 static void place(struct port *port, struct device *device, uint16_t p4_port)
 {
-	if (port->kind == PORT_CPU && port->device)
+	if (port->kind == PORT_CPU && port->device && port->device->cpu == port)
 		port->device->cpu = NULL;
 	if (port->kind == PORT_CPU && device)
 		device->cpu = port;
@@ -178,6 +204,10 @@ static int go_to(const struct wire *wires, unsigned int n, struct failure *why)
 {
 	for (unsigned int i = 0; i < n; i++)
 		place(wires[i].port, wires[i].device, wires[i].p4_port);
+	/* Kept first: a process that comes now attaches what is not yet, rather than take off what is. */
+	for (unsigned int i = 0; i < n; i++)
+		if (kept_port(wires[i].port, why) != 0)
+			return -1;
 	if (set_exits(wires, n, why) != 0)
 		return -1;
 	for (unsigned int i = 0; i < n; i++)
@@ -193,13 +223,20 @@ static void go_back(const struct wire *wires, const struct wire *before, unsigne
 {
 	struct failure why = {0};
 
-	for (unsigned int i = 0; i < n; i++) {
+	/* First all of them: where one was to be, another may have been. */
+	for (unsigned int i = 0; i < n; i++)
 		image_set_exit(wires[i].device->image, wires[i].device->slot, wires[i].p4_port, NULL, &why);
-		if (before[i].device)
-			go_to(&before[i], 1, &why);
-		else if (wires[i].port->device)
-			leave_hook(wires[i].port);
-		place(wires[i].port, before[i].device, before[i].p4_port);
+	for (unsigned int i = 0; i < n; i++) {
+		struct port *port = wires[i].port;
+
+		if (port->orphan)
+			shut(port);
+		else if (!before[i].device)
+			leave_hook(port);
+		place(port, before[i].device, before[i].p4_port);
+		if (before[i].device && go_to(&before[i], 1, &why) != 0)
+			say("port '%s' is not as it was: %s", port->name, why.message);
+		keep_again(port);
 	}
 }
 
@@ -210,7 +247,6 @@ static void go_back(const struct wire *wires, const struct wire *before, unsigne
 int ports_wire(const struct wire *wires, unsigned int n, struct failure *why)
 {
 	struct wire before[WIRES_MAX];
-	int ret = 0;
 
 	if (check(wires, n, why) != 0)
 		return -1;
@@ -220,10 +256,15 @@ int ports_wire(const struct wire *wires, unsigned int n, struct failure *why)
 		go_back(wires, before, n);
 		return -1;
 	}
-	for (unsigned int i = 0; i < n; i++)
-		if (kept_port(wires[i].port, why) != 0)
-			ret = -1;
-	return ret;
+	for (unsigned int i = 0; i < n; i++) {
+		bool anew = wires[i].port->orphan || wires[i].port->qdisc_made;
+
+		wires[i].port->orphan = false;
+		if (anew)
+			keep_again(wires[i].port);
+	}
+	kept_sweep();
+	return 0;
 }
 
 void wire_close(struct port *port)
@@ -241,22 +282,60 @@ void wire_off(struct port *port)
 	image_set_exit(device->image, device->slot, port->p4_port, NULL, &(struct failure){0});
 }
 
+int wire_again(struct port *port, struct failure *why)
+{
+	if (set_exit(port, port->device, port->p4_port, why) != 0)
+		return -1;
+	return attach(port, port->device, port->p4_port, why);
+}
+
+static bool is_gone(const struct port *port)
+{
+	char name[IF_NAMESIZE];
+
+	return has_hook(port) && !if_indextoname((unsigned int)port->ifindex, name);
+}
+
+/* Of this device; it may be there already. */
+static int give(struct port *port, struct device *to, struct failure *why)
+{
+	if (attach(port, to, port->p4_port, why) != 0 && !is_gone(port))
+		return -1;
+	place(port, to, port->p4_port);
+	tell_peers(port);
+	return 0;
+}
+
+/* Those that have come, and all ways out. */
+static void move_back(struct device *from, struct device *to)
+{
+	struct failure why = {0};
+	struct port *port;
+
+	LIST_FOREACH(port, &ports, next) {
+		if (port->device == to && give(port, from, &why) != 0) {
+			say("port '%s' cannot go back, and drops what comes in: %s", port->name, why.message);
+			shut(port);
+			place(port, from, port->p4_port);
+		}
+		if (port->device == from)
+			image_set_exit(to->image, to->slot, port->p4_port, NULL, &why);
+	}
+}
+
 int ports_move(struct device *from, struct device *to, struct failure *why)
 {
 	struct port *port;
+	int ret = 0;
 
-	/* What may fail comes first. */
+	/* Ways out first, so that what comes in leads on at once. */
 	LIST_FOREACH(port, &ports, next)
-		if (port->device == from && set_exit(port, to, port->p4_port, why) != 0)
-			return -1;
-	LIST_FOREACH(port, &ports, next) {
-		if (port->device != from)
-			continue;
-		/* An interface that is gone is told by port_list. */
-		if (attach(port, to, port->p4_port, why) != 0)
-			say("port '%s': %s", port->name, why->message);
-		place(port, to, port->p4_port);
-		tell_peers(port);
-	}
-	return 0;
+		if (ret == 0 && port->device == from)
+			ret = set_exit(port, to, port->p4_port, why);
+	LIST_FOREACH(port, &ports, next)
+		if (ret == 0 && port->device == from)
+			ret = give(port, to, why);
+	if (ret != 0)
+		move_back(from, to);
+	return ret;
 }

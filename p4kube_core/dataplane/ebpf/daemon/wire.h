@@ -12,5 +12,7 @@
 void wire_close(struct port *port);
 /* The port is wired. */
 void wire_off(struct port *port);
+/* The port is wired, by a process before this one: attach it in one step in place of what that one attached. */
+int wire_again(struct port *port, struct failure *why);
 
 #endif
