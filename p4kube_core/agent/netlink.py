@@ -22,12 +22,12 @@ LINK: Final = struct.Struct("=BxHiII")  # family, type, index, flags, change
 _ATTRIBUTE: Final = struct.Struct("=HH")  # length, type
 _INT: Final = struct.Struct("=i")
 _REQUEST, _ACKNOWLEDGE, _INTERRUPTED, _DUMP = 1, 4, 16, 0x300
-EXCLUSIVE, CREATE = 0x200, 0x400  # flags of what is told
+REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400  # flags of what is told
 _DONE: Final = 3
 _ERROR, _NEW_LINK, _GET_LINK, _NEW_NSID, _GET_NSID = 2, 16, 18, 88, 90
 NAME: Final = 3
 _PEER, _OPERATION, _INFO, _FILTER, _PEER_NAMESPACE = 5, 16, 18, 29, 37
-_OPERATIONAL: Final = (0, 6)  # states of RFC 2863: not told, up
+_OPERATIONAL: Final = 6  # of the states of RFC 2863
 _INFO_KIND: Final = 1
 _UP: Final = 1
 _NO_STATISTICS: Final = 1 << 3
@@ -50,7 +50,8 @@ class Link:
     kind: str | None  # such as veth; None: a device of its own
     peer: int | None  # index of the link below or at the other end
     peer_namespace: int | None  # that of the peer, by its number in this namespace; None: this one
-    rests: bool  # it is set up, and yet no packets pass
+    up: bool  # as it was told
+    passes: bool  # and packets do: it knows of its carrier, and so do those that it belongs to
 
 
 def open_here(protocol: int = ROUTE) -> socket.socket:
@@ -131,7 +132,6 @@ def _link_request(index: int, name: str | None) -> bytes:
 def _link(answer: bytes) -> Link:
     _, _, index, flags, _ = LINK.unpack_from(answer)
     found = dict(attributes(answer[LINK.size :]))
-    passes = found.get(_OPERATION, b"\0")[0] in _OPERATIONAL
     kind = dict(attributes(found.get(_INFO, b""))).get(_INFO_KIND)
     return Link(
         index,
@@ -139,7 +139,8 @@ def _link(answer: bytes) -> Link:
         _text(kind) if kind is not None else None,
         _number(found.get(_PEER)),
         _number(found.get(_PEER_NAMESPACE)),
-        bool(flags & _UP) and not passes,
+        bool(flags & _UP),
+        found.get(_OPERATION, b"\0")[0] == _OPERATIONAL,
     )
 
 

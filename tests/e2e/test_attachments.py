@@ -38,17 +38,18 @@ def firewall(*rules: str, name: str = "wall", more: str = "") -> str:
     )
 
 
-def gate(*rules: str, options: int = 512) -> str:
+def gate(place: Path, *rules: str, options: int = 512) -> str:
     """A function of its own program, of which there is one for each number of bits of options.
 
     Args:
+        place: where its program is written to.
         rules: keys of what is denied.
     """
-    program = Path(f"/tmp/{os.getpid()}-gate{options}.p4")
+    program = place / f"gate{options}.p4"
     program.write_text(GATE.read_text().replace("OPTIONS 512", f"OPTIONS {options}"))
     entries = "".join(
-        f"        - {{match: {key}, priority: {place}, action: deny}}\n"
-        for place, key in enumerate(rules, 1)
+        f"        - {{match: {key}, priority: {priority}, action: deny}}\n"
+        for priority, key in enumerate(rules, 1)
     )
     return (
         "apiVersion: p4kube.io/v1alpha1\nkind: NetworkFunction\nmetadata: {name: gate}\n"
@@ -272,7 +273,7 @@ def test_a_pod_keeps_its_functions_while_their_file_cannot_be_read(node: Node, p
 def test_a_changed_program_whose_rule_has_no_room_leaves_the_old_one_with_its_rules(
     node: Node, pod: Pod
 ) -> None:
-    old = gate("{to: 6000}")
+    old = gate(node.state, "{to: 6000}")
     node.play(old + attach("gate"))
     assert node.cni("ADD", pod) is None
     with (
@@ -284,7 +285,7 @@ def test_a_changed_program_whose_rule_has_no_room_leaves_the_old_one_with_its_ru
         file = node.state / "wrong.yaml"
         for options in (256, 512):  # another program, the same one
             wide = "{to: 1..65534, from: 1..65534, length: 1..65534}"
-            file.write_text(gate("{to: 7000}", wide, options=options))
+            file.write_text(gate(node.state, "{to: 7000}", wide, options=options))
             done = node.p4kube("play", file)
             assert done.returncode == 1
             assert "table ingress.rules, entry (" in done.stderr
@@ -298,7 +299,7 @@ def test_a_changed_program_whose_rule_has_no_room_leaves_the_old_one_with_its_ru
         assert stream.stop() == 0
         node.play(old)
         assert "ready: yes" in node.p4kube("status", "shop").stdout
-        node.play(gate("{to: 5353}", options=256))
+        node.play(gate(node.state, "{to: 5353}", options=256))
         assert not traffic.udp(node.host, pod.address, 5353).passed
         assert traffic.udp(node.host, pod.address, 6000).passed
 

@@ -20,7 +20,7 @@ from p4kube_core.agent import netlink
 
 _NEW_LINK, _GET_LINK = 16, 18
 _NEW_ADDRESS, _GET_ADDRESS = 20, 22
-_NEW_ROUTE, _GET_ROUTE = 24, 26
+_NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
 _NEW_NEIGHBOUR, _GET_NEIGHBOUR = 28, 30
 _FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
 
@@ -31,10 +31,12 @@ _UP: Final = 1
 
 _IFADDR: Final = struct.Struct("=BBBBi")  # family, prefix, flags, scope, index
 _TEMPORARY: Final = 1  # made by the kernel, of another IPv6 address
+_ADDRESS_FLAGS: Final = 8  # attribute, of a u32
+_NO_SEARCH: Final = 2  # IFA_F_NODAD
 
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
 """Family, destination's and source's prefix, TOS, table, protocol, scope, type, flags."""
-_OUT, _GATEWAY, _MULTIPATH, _VIA = 4, 5, 9, 18
+_OUT, _GATEWAY, _MULTIPATH, _CACHE, _VIA, _NEXT_HOP = 4, 5, 9, 12, 18, 30
 _LOCAL_TABLE: Final = 255  # the kernel's own, made with the addresses
 _BY_ADVERTISEMENT: Final = 9  # protocol: routers say it again
 _CLONED: Final = 0x200
@@ -45,7 +47,6 @@ _NEIGHBOUR: Final = struct.Struct("=BxxxiHBB")  # family, index, state, flags, t
 _PERMANENT: Final = 0x80
 
 _SETTINGS: Final = ("ipv4/conf", "ipv6/conf", "ipv4/neigh", "ipv6/neigh")
-_ACCEPT_DAD: Final = "ipv6/conf/accept_dad"
 
 
 @final
@@ -123,17 +124,14 @@ def give(one: Belongings) -> None:
         index = netlink.link_by_name(told, one.name).index
         link = b"".join(netlink.attribute(kind, value) for kind, value in one.link.items())
         netlink.tell(told, _NEW_LINK, netlink.LINK.pack(0, 0, index, 0, 0) + link)
-        # Addresses that were in use need no search for others who have them.
-        _set(one.name, {**one.settings, _ACCEPT_DAD: "0"})
+        _set(one.name, one.settings)
         if one.up:
             netlink.tell(told, _NEW_LINK, netlink.LINK.pack(0, 0, index, _UP, _UP))
         for address in one.addresses:
-            _tell_again(told, _NEW_ADDRESS, _address_of(address, index))
-        for route in sorted(one.routes, key=_is_indirect):
-            _tell_again(told, _NEW_ROUTE, _route_of(route, index))
+            _give_address(told, _address_of(address, index))
+        _give_routes(told, one, index)
         for neighbour in one.neighbours:
             _tell_again(told, _NEW_NEIGHBOUR, _neighbour_of(neighbour, index))
-        _set(one.name, one.settings)
 
 
 # --- from the kernel
@@ -201,6 +199,37 @@ def _set(name: str, settings: Mapping[str, str]) -> None:
                 path.write_text(value)
 
 
+def _give_address(told: socket.socket, address: bytes) -> None:
+    """One that was in use needs no search for others who have it, which takes a second or more."""
+    if _IFADDR.unpack_from(address)[0] != socket.AF_INET6:
+        _tell_again(told, _NEW_ADDRESS, address)
+        return
+    made = address[: _IFADDR.size]
+    for kind, value in netlink.attributes(address[_IFADDR.size :]):
+        if kind == _ADDRESS_FLAGS:
+            flags = int.from_bytes(value, sys.byteorder) | _NO_SEARCH
+            value = flags.to_bytes(4, sys.byteorder)
+        made += netlink.attribute(kind, value)
+    _tell_again(told, _NEW_ADDRESS, made)
+    # It is in use by now, and keeps that without the flag.
+    netlink.tell(told, _NEW_ADDRESS, address, netlink.CREATE | netlink.REPLACE)
+
+
+def _give_routes(told: socket.socket, one: Belongings, index: int) -> None:
+    """With addresses came routes that may not be wanted, and be in the way of those that are."""
+    wanted = [_route_of(route, one.index, index) for route in sorted(one.routes, key=_is_indirect)]
+    for route in _routes(told, index):
+        known = _route_of(route, index, index)
+        if known not in wanted:
+            with suppress(ProcessLookupError):  # it went by itself
+                netlink.tell(told, _DELETE_ROUTE, known)
+    for route in wanted:
+        if _ways_out(route) == {index}:
+            _tell_again(told, _NEW_ROUTE, route)
+        else:  # its ways by other interfaces stayed
+            netlink.tell(told, _NEW_ROUTE, route, netlink.CREATE | netlink.REPLACE)
+
+
 def _tell_again(told: socket.socket, kind: int, message: bytes) -> None:
     with suppress(FileExistsError):
         netlink.tell(told, kind, message, netlink.CREATE | netlink.EXCLUSIVE)
@@ -216,21 +245,24 @@ def _neighbour_of(message: bytes, index: int) -> bytes:
     return _NEIGHBOUR.pack(family, index, state, flags, kind) + message[_NEIGHBOUR.size :]
 
 
-def _route_of(message: bytes, index: int) -> bytes:
-    """The route with its ways out by another interface; all of them were by the same one."""
+def _route_of(message: bytes, old: int, new: int) -> bytes:
+    """The route as the kernel can be told it, with another interface in the place of one."""
     *head, flags = _ROUTE.unpack_from(message)
     made = [_ROUTE.pack(*head, flags & _ON_LINK)]
     for kind, value in netlink.attributes(message[_ROUTE.size :]):
-        if kind == _OUT:
-            value = index.to_bytes(4, sys.byteorder)
+        if kind in (_CACHE, _NEXT_HOP):  # what was observed, and a hop's number beside the hop
+            continue
+        if kind == _OUT and int.from_bytes(value, sys.byteorder) == old:
+            value = new.to_bytes(4, sys.byteorder)
         elif kind == _MULTIPATH:
-            value = b"".join(_hop_of(hop, index) for hop in _hops(value))
+            value = b"".join(_hop_of(hop, old, new) for hop in _hops(value))
         made.append(netlink.attribute(kind, value))
     return b"".join(made)
 
 
-def _hop_of(hop: bytes, index: int) -> bytes:
-    length, flags, weight, _ = _HOP.unpack_from(hop)
+def _hop_of(hop: bytes, old: int, new: int) -> bytes:
+    length, flags, weight, index = _HOP.unpack_from(hop)
+    index = new if index == old else index
     made = _HOP.pack(length, flags & _ON_LINK, weight, index) + hop[_HOP.size :]
     return made + bytes(-len(made) % 4)
 

@@ -30,7 +30,7 @@ from p4kube_core.agent.chains.belongings import Belongings
 from p4kube_core.agent.chains.held import Held
 from p4kube_core.agent.cni import namespaces
 from p4kube_core.agent.cni.namespaces import Missing
-from p4kube_core.agent.refusal import FAILED_PRECONDITION, NOT_FOUND, Refusal
+from p4kube_core.agent.refusal import ABORTED, FAILED_PRECONDITION, NOT_FOUND, Refusal
 
 _NEW_LINK, _DELETE_LINK = 16, 17
 _KIND, _DATA, _PEER = 1, 2, 1  # of a veth's information
@@ -87,7 +87,6 @@ class Splicer:
                         one.splice = None
                         raise
                 await asyncio.to_thread(self._splice, one)
-                await _until_it_passes(one.endpoint.host_interface)
             one.splice["done"] = True
             self._keep_if_possible(one)
 
@@ -99,6 +98,9 @@ class Splicer:
         """
         async with self._lock:
             assert one.splice is not None
+            if one.is_spliced and not one.going:
+                with suppress(Missing, OSError):  # what was kept is older
+                    one.splice = await asyncio.to_thread(_read, one)
             one.splice["done"] = False
             if one.going:  # nobody takes that back
                 self._keep_if_possible(one)
@@ -133,6 +135,11 @@ class Splicer:
             netlink.inside(pods, lambda: belongings.give(kept))
             for name in (outside, inside):
                 _set_up(here, name)
+            with closing(netlink.open_here()) as nodes:
+                _wait_for(
+                    ((nodes, one.endpoint.host_interface), (here, outside)),
+                    ((there, kept.name), (here, inside)),
+                )
 
     def _unsplice(self, one: Held) -> None:
         kept = belongings.from_json(one.splice or {})
@@ -214,12 +221,25 @@ def _found(place: Path) -> None:
         raise OSError(code, f"cannot keep a network namespace at {place}: {os.strerror(code)}")
 
 
-async def _until_it_passes(name: str) -> None:
-    """The host's end lost its carrier when its peer moved; a bridge hears late of its return."""
+def _wait_for(*pairs: tuple[tuple[socket.socket, str], ...]) -> None:
+    """Wait until both ends of each pair, where both are set up, know that they have a carrier.
+
+    The kernel tells them some time after: until then they drop what they are to send, and a bridge
+    what comes by its port.
+
+    Raises:
+        Refusal: it does not come to be so.
+    """
     deadline = time.monotonic() + _CARRIER_S
-    with closing(netlink.open_here()) as here:
-        while netlink.link_by_name(here, name).rests and time.monotonic() < deadline:
-            await asyncio.sleep(_LOOK_AGAIN_S)
+    for pair in pairs:
+        while True:
+            links = [netlink.link_by_name(asked, name) for asked, name in pair]
+            if not all(link.up for link in links) or all(link.passes for link in links):
+                break
+            if time.monotonic() > deadline:
+                names = " and ".join(link.name for link in links)
+                raise Refusal(ABORTED, f"{names} have no carrier {_CARRIER_S:g} s after set up")
+            time.sleep(_LOOK_AGAIN_S)
 
 
 def _thread() -> int:
