@@ -228,3 +228,19 @@ def test_a_device_has_no_entries_of_the_one_before_it_that_went_when_descriptors
     for number in (1, 2, 3):
         device.call("wire", device=1, port=number, name=f"r{number}")
     assert where(device, frame(B)) != 1
+
+
+def test_a_file_that_a_killed_process_was_writing_makes_no_second_device(
+    device: process.Process,
+) -> None:
+    kept = device.bpffs.with_name("bpf.kept")
+    written = [path for path in kept.iterdir() if path.name.startswith(("device-", "port-"))]
+    assert len(written) > 1
+    device.kill()
+    for path in written:
+        (kept / f"{path.name}.new").write_bytes(path.read_bytes())
+    device.start()
+    assert len(device.call("device_list")[0]["devices"]) == 1
+    assert not list(kept.glob("*.new"))
+    device.call("device_remove", id=1)
+    assert device.call("device_list")[0]["devices"] == []

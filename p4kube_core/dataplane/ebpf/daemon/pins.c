@@ -186,6 +186,15 @@ static int hold(const char *kept)
 	return -1;
 }
 
+/* What file_write() had not renamed when the process was killed would be taken for one more of its kind. */
+static void remove_unfinished(void *owner, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length > 4 && strcmp(name + length - 4, ".new") == 0)
+		remove_one(owner, name);
+}
+
 static int start(void)
 {
 	char kept[PATH_MAX];
@@ -193,6 +202,7 @@ static int start(void)
 	path_of_kept(kept);
 	if (hold(kept) != 0)
 		return -1;
+	files_of(kept, remove_unfinished, kept);
 	if (mkdir(settings.bpffs, 0700) == 0)
 		note("made");
 	if (!is_bpffs(settings.bpffs)) {
