@@ -13,7 +13,7 @@ from p4kube_core.cli.demo import hosts, traffic
 from tests.dataplane.cni import libcni
 from tests.e2e import pods
 from tests.e2e.pods import GATEWAY, Node, Pod, eventually
-from tests.e2e.test_attachments import ECHO, PING, WEB, attach, firewall
+from tests.e2e.test_attachments import ECHO, PING, WEB, attach, firewall, gate
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
 
@@ -214,3 +214,30 @@ def test_a_pod_of_the_ptp_plug_in_is_spliced_and_put_back(node: Node, tmp_path: 
         assert traffic.ping(node.host, six).passed
         assert traffic.ping(host, GATEWAY).passed
         node.host.inside(lambda: network.delete(wanted))
+
+
+def test_a_pod_whose_program_the_kernel_cannot_have_is_spliced_and_told_why(node: Node) -> None:
+    with (
+        node.pod(1) as pod,
+        traffic.udp_echo(pod.host, pod.address, 5353),
+        traffic.udp_echo(pod.host, pod.address, 6000),
+    ):
+        said = node.play(gate(node.state, "{to: 6000}", options=2016) + attach("gate"))
+        why = "gate2016.p4:53:8: error[P4K0503]: target ebpf takes a varbit of at most"
+        assert why in said
+        assert node.cni("ADD", pod) is None
+        for name in ("", "dpdk", "agent"):
+            if name:
+                pid = node.pid(name)
+                os.kill(pid, signal.SIGKILL)
+                if name == "agent":
+                    node.start()
+                assert eventually(lambda: node.pid(name) != pid)  # noqa: B023
+                assert eventually(lambda: all(e["settled"] for e in node.status()["endpoints"]))
+            assert eventually(lambda: traffic.udp(node.host, pod.address, 5353).passed)
+            assert not traffic.udp(node.host, pod.address, 6000).passed
+        (attachment,) = node.status()["attachments"]
+        assert why in attachment["conditions"][0]["message"]
+        assert why in node.p4kube("status", "shop").stdout
+        assert node.cni("DEL", pod) is None
+        assert node.status()["endpoints"] == []
