@@ -43,9 +43,9 @@ async def endless(message: Any) -> AsyncIterator[Any]:
         (protos.p4runtime.StreamMessageRequest(), f"{channel.MOST_QUEUED} messages"),
         (
             protos.p4runtime.StreamMessageRequest(
-                packet=protos.p4runtime.PacketOut(payload=bytes(1 << 20))
+                packet=protos.p4runtime.PacketOut(payload=bytes(1 << 19))
             ),
-            "32 messages",
+            "64 messages",
         ),
     ],
 )
