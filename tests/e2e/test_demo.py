@@ -27,8 +27,9 @@ def place() -> Iterator[Path]:
 
 
 def start(place: Path) -> subprocess.Popen[str]:
+    # A shell has what it starts in the background ignore interrupts.
     return subprocess.Popen(
-        COMMAND,
+        ["env", "--default-signal=INT", *COMMAND],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -209,6 +209,9 @@ def live(site: Site, prober: Prober, network: Network, slot: int, number: int) -
         netns = str(hosts.NAMESPACES / host.name)
         wanted = Attachment(f"c{slot}n{number}", netns, f"shop/{pod_name(slot)}")
         site.node.inside(lambda: network.add(wanted))
+        # The prober has asked for its MAC address in vain so far. Where the kernel gives up on that
+        # at this moment, it drops whatever waits for it.
+        site.node.run("ip", "neighbour", "flush", address(slot), check=False)
         answered = prober.ask(pod, address(slot))
         if number < AT_ONCE:
             # The bridge plug-in's own does not find its end of a pair that is spliced.

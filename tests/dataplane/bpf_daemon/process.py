@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -137,6 +138,34 @@ def held(pid: int) -> Ids:
             if name in ("prog_id", "map_id"):
                 ids[name == "map_id"].add(int(value))
     return ids
+
+
+def forget_keys(pid: int, name: str, keep: int) -> int:
+    """Take all but so many keys out of each map of that name; returns how many went."""
+    lib, went = libbpf.library(), 0
+    for number in held(pid)[1]:
+        map_ = lib.bpf_map_get_fd_by_id(number)
+        try:
+            fields = pathlib.Path(f"/proc/self/fdinfo/{map_}").read_text()
+            key = ctypes.create_string_buffer(int(fields.partition("key_size:")[2].split()[0]))
+            if _name_of(map_) != name or lib.bpf_map_get_next_key(map_, None, key):
+                continue
+            keys = [key.raw]
+            while lib.bpf_map_get_next_key(map_, keys[-1], key) == 0:
+                keys.append(key.raw)
+            for one in keys[keep:]:
+                went += lib.bpf_map_delete_elem(map_, one) == 0
+        finally:
+            os.close(map_)
+    return went
+
+
+def _name_of(map_: int) -> str:
+    """struct bpf_map_info has it behind six numbers."""
+    info = ctypes.create_string_buffer(88)
+    size = ctypes.c_uint32(len(info))
+    assert libbpf.library().bpf_obj_get_info_by_fd(map_, info, ctypes.byref(size)) == 0
+    return info.raw[24:40].rstrip(b"\0").decode()
 
 
 def until_unloaded(ids: Ids) -> None:

@@ -100,6 +100,18 @@ def test_another_process_finds_them_as_they_were_written(device: process.Process
     assert where(device, 33, 5000, 1) is None
 
 
+def test_a_range_that_a_killed_process_had_written_in_part_is_whole_again(
+    device: process.Process,
+) -> None:
+    ends = (1000, 1100, 1600, 2047, 2048, 2900, 2999)
+    assert write(device, "insert", Rule((1000, 2999), ALL, 0, 0, 1, 2)) == []
+    assert process.forget_keys(device.process.pid, "p4k_table", keep=1) > 1
+    assert [where(device, a, 7, 5) for a in ends].count(None) > 3
+    device.again()
+    assert [where(device, a, 7, 5) for a in ends] == [2] * len(ends)
+    assert where(device, 999, 7, 5) is where(device, 3000, 7, 5) is None
+
+
 def test_too_many_masks_or_parts_are_refused_whole(device: process.Process) -> None:
     wide = Rule((1, 0xFFFE), (1, 0xFFFE), 0, 0, 1, 2)  # 30 prefixes of 15 masks, twice
     assert write(device, "insert", wide)[0][1] == "full"

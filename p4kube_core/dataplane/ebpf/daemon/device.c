@@ -8,6 +8,7 @@
 
 #include "../runtime/p4k_bpf.h"
 #include "device_state.h"
+#include "events.h"
 #include "field.h"
 #include "kept.h"
 #include "port.h"
@@ -32,6 +33,7 @@ static void device_free(struct device *device)
 {
 	state_free(device);
 	device->image->devices[device->slot] = NULL;
+	events_drain(); /* what it has told is not to be the next one's in its slot */
 	image_free_slot(device->image, device->slot);
 	image_give(device->image);
 	free(device);

@@ -74,9 +74,9 @@ static void tell_lost(struct source *source)
 	source->lost = all;
 	for (uint32_t slot = 0; slot < P4K_BPF_SLOTS; slot++) {
 		const struct device *device = source->image->devices[slot];
-		uint64_t lost = device ? per_cpu_sum(map, slot) : source->told[slot];
+		uint64_t lost = per_cpu_sum(map, slot);
 
-		if (lost > source->told[slot])
+		if (device && lost > source->told[slot])
 			event_lost(device->id, lost - source->told[slot]);
 		source->told[slot] = lost;
 	}

@@ -345,6 +345,14 @@ static int put_new(struct mirror *mirror, struct p4k_table *table)
 	return ret;
 }
 
+/* Of an entry with ranges a process that was killed may have left some keys only. */
+static int put_ranges(struct mirror *mirror, struct p4k_table *table)
+{
+	int ret = mirror_masks(mirror, table);
+
+	return ret == 0 ? renew(mirror, table) : ret;
+}
+
 static void count_all(struct mirror *mirror, const struct p4k_table *table)
 {
 	uint8_t record[p4k_record_bytes(mirror->spec)];
@@ -374,9 +382,10 @@ static int make_table(struct mirror *mirror, bool found, struct p4k_table **tabl
 	if (found && mirror_find_again(mirror, *table, why) != 0)
 		return -1;
 	count_all(mirror, *table);
-	if (found)
-		return 0;
-	ret = put_new(mirror, *table);
+	if (!found)
+		ret = put_new(mirror, *table);
+	else if (spec->n_ranges > 0 && mirror->entries >= 0)
+		ret = put_ranges(mirror, *table);
 	return ret == 0 ? 0 : fail(why, ret == -ENOMEM ? FAIL_FULL : FAIL_IO, "table '%s': %s", spec->name,
 				   strerror(-ret));
 }

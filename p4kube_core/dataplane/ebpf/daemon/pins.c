@@ -116,17 +116,24 @@ int file_write(const char *path, const void *bytes, size_t length, struct failur
 {
 	char fresh[PATH_MAX];
 	ssize_t put = -1;
-	int fd;
+	int fd, error;
 
 	snprintf(fresh, sizeof(fresh), "%.*s.new", PATH_MAX - 5, path);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd >= 0) {
 		put = write(fd, bytes, length);
-		close(fd);
+		if (put >= 0)
+			errno = ENOSPC; /* should not all be written */
 	}
-	if (put == (ssize_t)length && rename(fresh, path) == 0)
-		return 0;
-	fail(why, FAIL_IO, "%s: %s", path, strerror(errno));
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	if (put == (ssize_t)length) {
+		if (rename(fresh, path) == 0)
+			return 0;
+		error = errno;
+	}
+	fail(why, FAIL_IO, "%s: %s", path, strerror(error));
 	unlink(fresh);
 	return -1;
 }

@@ -212,7 +212,7 @@ int port_find_again(const json_t *kept, struct failure *why)
 
 	if (field_number_or(kept, "ifindex", 0, INT32_MAX, 0, &ifindex, why) != 0 ||
 	    field_number_or(kept, "device", 0, INT64_MAX, 0, &device_id, why) != 0 ||
-	    field_number_or(kept, "port", 0, UINT16_MAX, 0, &p4_port, why) != 0 ||
+	    field_number_or(kept, "port", 0, P4K_BPF_PORTS - 1, 0, &p4_port, why) != 0 ||
 	    field_number(kept, "number", 1, UINT32_MAX, &number, why) != 0 ||
 	    field_bool_or(kept, "qdisc_made", false, &made, why) != 0 ||
 	    field_bool_or(kept, "orphan", false, &orphan, why) != 0)
