@@ -132,6 +132,7 @@ def node(state: Path, tag: str) -> Iterator[Node]:
                 private_agent.stop(state)
     finally:
         subprocess.run(["rm", "-rf", str(state)], check=False)
+    assert not state.exists(), "something is mounted there still"
 
 
 def _forget(state: Path) -> None:

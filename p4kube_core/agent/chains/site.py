@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 30.0  # everything is looked at so often, whatever happens
 _GRACE_S: Final = 5.0
+_LOOK_AGAIN_S: Final = 0.02
 _LINGER_S: Final = 1.0  # until who takes a spliced pod down has deleted its interface
 _BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -178,6 +179,10 @@ class Site:
             await asyncio.wait(self._work, timeout=_GRACE_S)
         for task in self._work:
             task.cancel()
+        # What was spliced last may just be going; nobody may come after this agent.
+        deadline = time.monotonic() + _LINGER_S
+        while not self._spliced() and not self.splicer.release() and time.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def bring_up(self, target: str) -> None:
         """Bring what is attached to a data plane that was started, or found again."""
