@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
             made = stack.enter_context(sites.site(str(number), lambda _made, _stack: None))
             pids[name] = start(stack, made.node, state, candidate, program)
             connect(made, candidate)
-            traffic.ping_us(made.client, 3)
+            wait_for(made.client)
             stack.enter_context(traffic.served(made.server))
             pods[name] = made.client
         print(f"measuring {rounds} rounds, {seconds} s each", flush=True)
@@ -121,6 +121,19 @@ async def fill(path: Path, candidate: Candidate, program: Path) -> None:
         await connection.call("port_add", name=name, **options)
         await connection.call("wire", device=1, port=number, name=name)
     connection.close()
+
+
+def wait_for(pod: hosts.Host) -> None:
+    """Wait until its pings are all answered: neighbours, carriers and sockets take a moment."""
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            traffic.ping_us(pod, 3)
+        except errors.MachineError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def connect(made: sites.Site, candidate: Candidate) -> None:
