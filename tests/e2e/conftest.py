@@ -1,4 +1,4 @@
-"""Two hosts and a machine between them, as network namespaces."""
+"""Two hosts and a machine between them, or a node with pods, as network namespaces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,21 @@ import pytest
 
 from p4kube_core.cli import private_agent
 from p4kube_core.cli.demo import hosts
+from tests.e2e import pods
 from tests.e2e.playing import INSIDE, OUTSIDE, Site
+
+
+@pytest.fixture
+def node() -> Iterator[pods.Node]:
+    tag = f"p4kw{os.getpid()}"
+    with pods.node(Path(f"/tmp/{tag}"), tag) as made:
+        yield made
+
+
+@pytest.fixture
+def pod(node: pods.Node) -> Iterator[pods.Pod]:
+    with node.pod(1) as made:
+        yield made
 
 
 @pytest.fixture

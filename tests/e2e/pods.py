@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -71,6 +73,16 @@ class Node:
         pid = private_agent.read_pid(self.state / f"{name}.pid")
         assert pid is not None
         return pid
+
+    def kill(self, *names: str) -> None:
+        """Kill agent and data planes, and wait until the next ones have settled everything."""
+        before = {name: self.pid(name) for name in names}
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        if "agent" in names:
+            self.start()
+        assert eventually(lambda: all(self.pid(name) != pid for name, pid in before.items()))
+        assert eventually(lambda: all(one["settled"] for one in self.status()["endpoints"]))
 
     @contextmanager
     def pod(self, number: int, name: str = "shop") -> Iterator[Pod]:

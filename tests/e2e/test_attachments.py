@@ -13,7 +13,6 @@ import pytest
 
 from p4kube_core.cli import private_agent
 from p4kube_core.cli.demo import traffic
-from tests.e2e import pods
 from tests.e2e.pods import GATEWAY, Node, Pod, eventually
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
@@ -78,19 +77,6 @@ def attach(*functions: str, pod: str = "shop", name: str = "shop") -> str:
         f"  target: {{apiVersion: v1, kind: Pod, name: {pod}}}\n"
         f"  functions: [{', '.join(functions)}]\n---\n"
     )
-
-
-@pytest.fixture
-def node() -> Iterator[Node]:
-    tag = f"p4kp{os.getpid()}"
-    with pods.node(Path(f"/tmp/{tag}"), tag) as made:
-        yield made
-
-
-@pytest.fixture
-def pod(node: Node) -> Iterator[Pod]:
-    with node.pod(1) as made:
-        yield made
 
 
 def test_a_pod_has_its_functions_when_add_returns(node: Node, pod: Pod) -> None:
@@ -180,13 +166,7 @@ def test_no_packet_is_lost_by_a_kill(node: Node, pod: Pod, killed: tuple[str, ..
         traffic.udp_echo(pod.host, pod.address, 6000),
     ):
         stream = traffic.Stream(node.host, pod.address, 5353)
-        before = {name: node.pid(name) for name in killed}
-        for pid in before.values():
-            os.kill(pid, signal.SIGKILL)
-        if "agent" in killed:
-            node.start()
-        assert eventually(lambda: all(node.pid(n) != pid for n, pid in before.items()))
-        assert eventually(lambda: all(e["settled"] for e in node.status()["endpoints"]))
+        node.kill(*killed)
         assert node.cni("CHECK", pod) is None
         node.play(firewall(ECHO, PING))
         assert not traffic.udp(node.host, pod.address, 6000).passed

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from p4kube_core.cli.demo import hosts, traffic
 from tests.dataplane.cni import libcni
-from tests.e2e import pods
 from tests.e2e.pods import GATEWAY, Node, Pod, eventually
 from tests.e2e.test_attachments import ECHO, PING, WEB, attach, firewall, gate
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
-
-
-@pytest.fixture
-def node() -> Iterator[Node]:
-    tag = f"p4ks{os.getpid()}"
-    with pods.node(Path(f"/tmp/{tag}"), tag) as made:
-        yield made
 
 
 def belongings(pod: Pod) -> tuple[object, ...]:
@@ -69,12 +58,7 @@ def test_a_pod_is_spliced_and_put_back(node: Node) -> None:
         assert [e["spliced"] for e in node.status()["endpoints"]] == [True]
         passes(node, pod)
         for name in ("dpdk", "agent"):
-            pid = node.pid(name)
-            os.kill(pid, signal.SIGKILL)
-            if name == "agent":
-                node.start()
-            assert eventually(lambda: node.pid(name) != pid)  # noqa: B023
-            assert eventually(lambda: all(e["settled"] for e in node.status()["endpoints"]))
+            node.kill(name)
             passes(node, pod)
         node.p4kube("play", "--down", node.state / "play.yaml")
         assert belongings(pod) == before
@@ -228,12 +212,7 @@ def test_a_pod_whose_program_the_kernel_cannot_have_is_spliced_and_told_why(node
         assert node.cni("ADD", pod) is None
         for name in ("", "dpdk", "agent"):
             if name:
-                pid = node.pid(name)
-                os.kill(pid, signal.SIGKILL)
-                if name == "agent":
-                    node.start()
-                assert eventually(lambda: node.pid(name) != pid)  # noqa: B023
-                assert eventually(lambda: all(e["settled"] for e in node.status()["endpoints"]))
+                node.kill(name)
             assert eventually(lambda: traffic.udp(node.host, pod.address, 5353).passed)
             assert not traffic.udp(node.host, pod.address, 6000).passed
         (attachment,) = node.status()["attachments"]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -15,7 +12,7 @@ from p4kube_core.agent import settings
 from p4kube_core.cli.demo import traffic
 from p4kube_core.switch import blocking
 from p4kube_core.switch.values import Kind, Update
-from tests.e2e import pods, tracing
+from tests.e2e import tracing
 from tests.e2e.pods import Node, Pod, eventually
 from tests.e2e.test_attachments import ECHO, PING, attach, firewall
 
@@ -27,19 +24,6 @@ BULK: Final = (
 )
 CHAIN: Final = firewall(ECHO, BULK) + firewall(ECHO, BULK, PING, name="other")
 PLAYED: Final = CHAIN + attach("wall", "other")
-
-
-@pytest.fixture
-def node() -> Iterator[Node]:
-    tag = f"p4kv{os.getpid()}"
-    with pods.node(Path(f"/tmp/{tag}"), tag) as made:
-        yield made
-
-
-@pytest.fixture
-def pod(node: Node) -> Iterator[Pod]:
-    with node.pod(1) as made:
-        yield made
 
 
 def start(node: Node, pod: Pod, target: str) -> None:
@@ -59,17 +43,6 @@ def entries(node: Node) -> dict[str, set[str]]:
         with blocking.connect(address, number, read_only=True) as session:
             found[device["name"]] = {repr(entry) for entry in session.read_table()}
     return found
-
-
-def kill(node: Node, names: Sequence[str]) -> None:
-    """Kill these, and wait until others are in their place and are done."""
-    before = {name: node.pid(name) for name in names}
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
-    if "agent" in names:
-        node.start()
-    assert eventually(lambda: all(node.pid(name) != pid for name, pid in before.items()))
-    assert eventually(lambda: all(e["settled"] for e in node.status()["endpoints"]))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +66,7 @@ def test_a_pod_sees_no_interruption_when_it_is_killed_and_back(
     before = entries(node)
 
     def kill_and_play() -> None:
-        kill(node, killed)
+        node.kill(*killed)
         assert entries(node) == before
         said = node.play(PLAYED, "--target", target)
         assert said == "wall: unchanged\nother: unchanged\nshop: unchanged\n"
@@ -110,7 +83,7 @@ def test_a_spliced_pod_has_its_entries_when_its_data_plane_is_back(
     start(node, pod, "dpdk")
     before = entries(node)
     assert len(before) == 2
-    kill(node, killed)
+    node.kill(*killed)
     assert entries(node) == before
     with (
         traffic.udp_echo(pod.host, pod.address, tracing.PORT),

@@ -90,26 +90,17 @@ static void find_again(const char *name, int (*find)(const json_t *kept, struct 
 	free(text);
 }
 
-/* One that ends otherwise was being written when the process ended: what it was to replace is there. */
-static bool is_whole(const char *name, const char *front)
-{
-	size_t length = strlen(front);
-
-	return strncmp(name, front, length) == 0 &&
-	       strspn(name + length, "0123456789") == strlen(name + length);
-}
-
 static void find_device(void *owner, const char *name)
 {
 	(void)owner;
-	if (is_whole(name, "device-"))
+	if (strncmp(name, "device-", 7) == 0)
 		find_again(name, device_find_again);
 }
 
 static void find_port(void *owner, const char *name)
 {
 	(void)owner;
-	if (is_whole(name, "port-"))
+	if (strncmp(name, "port-", 5) == 0)
 		find_again(name, port_find_again);
 }
 

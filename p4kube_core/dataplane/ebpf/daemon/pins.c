@@ -115,17 +115,13 @@ uint8_t *file_read(const char *path, size_t most, size_t *length, struct failure
 int file_write(const char *path, const void *bytes, size_t length, struct failure *why)
 {
 	char fresh[PATH_MAX];
-	ssize_t put = -1;
+	ssize_t put;
 	int fd, error;
 
 	snprintf(fresh, sizeof(fresh), "%.*s.new", PATH_MAX - 5, path);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd >= 0) {
-		put = write(fd, bytes, length);
-		if (put >= 0)
-			errno = ENOSPC; /* should not all be written */
-	}
-	error = errno;
+	put = fd >= 0 ? write(fd, bytes, length) : -1;
+	error = put < 0 ? errno : ENOSPC; /* where not all is written */
 	if (fd >= 0)
 		close(fd);
 	if (put == (ssize_t)length) {
