@@ -12,7 +12,8 @@ import shlex
 import signal
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.conformance.p4runtime.controller import Controller, code, entry, exac
 from tests.unit.agent import processes, program
 
 FAKE = Path(__file__).with_name("fake_dataplane.py")
+COMMIT = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
 
 
 def rule(n: int) -> Any:
@@ -77,6 +79,21 @@ def test_no_data_plane_for_a_while(wanted: Settings, flag: Path) -> None:
         assert one.read(entry(program.HOSTS)) == [rule(1), rule(2)]
 
 
+@asynccontextmanager
+async def committed(tmp_path: Path) -> AsyncIterator[tuple[Settings, keeper.Keeper, Device]]:
+    """A device with the sample program on a data plane of its own."""
+    (tmp_path / "state").mkdir()
+    held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
+    keeps = keeper.Keeper(held.dataplane("dpdk"))
+    await keeps.start()
+    made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
+    try:
+        await made.set_pipeline(COMMIT, program.config())
+        yield held, keeps, made
+    finally:
+        await keeps.stop()
+
+
 class FullDisk:
     """A journal that takes no more."""
 
@@ -88,29 +105,22 @@ class FullDisk:
 
 def test_full_disk_refuses_and_changes_nothing(tmp_path: Path) -> None:
     async def work() -> None:
-        (tmp_path / "state").mkdir()
-        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
-        keeps = keeper.Keeper(held.dataplane("dpdk"))
-        await keeps.start()
-        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
-        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
-        await made.set_pipeline(commit, program.config())
-        made._journal = FullDisk()  # type: ignore[assignment]
-        request = p4.WriteRequest()
-        request.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
-        with pytest.raises(Refusal) as caught:
-            await made.write(request)
-        assert caught.value.message == "the journal cannot be written: No space left on device"
-        assert made.record.committed is not None
-        assert made.record.committed.tables[0].entries == {}
-        with pytest.raises(Refusal):
-            await made.set_pipeline(commit, program.config(program.manifest("other")))
-        assert made.record.committed.pipeline.manifest.name == "sample"
-        async with made.lock:
-            control = await made.synced()
-        devices, _ = await control.call("device_list")
-        assert devices["devices"][0]["digest"] == program.manifest().digest
-        await keeps.stop()
+        async with committed(tmp_path) as (_, _, made):
+            made._journal = FullDisk()  # type: ignore[assignment]
+            request = p4.WriteRequest()
+            request.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
+            with pytest.raises(Refusal) as caught:
+                await made.write(request)
+            assert caught.value.message == "the journal cannot be written: No space left on device"
+            assert made.record.committed is not None
+            assert made.record.committed.tables[0].entries == {}
+            with pytest.raises(Refusal):
+                await made.set_pipeline(COMMIT, program.config(program.manifest("other")))
+            assert made.record.committed.pipeline.manifest.name == "sample"
+            async with made.lock:
+                control = await made.synced()
+            devices, _ = await control.call("device_list")
+            assert devices["devices"][0]["digest"] == program.manifest().digest
 
     asyncio.run(work())
 
@@ -127,22 +137,15 @@ def test_after_a_crash_no_packet_comes_before_the_entries(
         return send(self, op, *arguments, **fields)
 
     async def work() -> None:
-        (tmp_path / "state").mkdir()
-        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
-        keeps = keeper.Keeper(held.dataplane("dpdk"))
-        await keeps.start()
-        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
-        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
-        await made.set_pipeline(commit, program.config())
-        await made.put("one", (PortWish(1, "ring", {}),))
-        request = p4.WriteRequest()
-        request.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
-        assert await made.write(request) == {}
-        await keeps.stop()
-        await keeps.start()
-        monkeypatch.setattr(Control, "send", noted)
-        await made.bring_up()
-        await keeps.stop()
+        async with committed(tmp_path) as (_, keeps, made):
+            await made.put("one", (PortWish(1, "ring", {}),))
+            request = p4.WriteRequest()
+            request.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
+            assert await made.write(request) == {}
+            await keeps.stop()
+            await keeps.start()
+            monkeypatch.setattr(Control, "send", noted)
+            await made.bring_up()
 
     asyncio.run(work())
     assert sent.index("entries_write") < sent.index("wire")
@@ -232,21 +235,16 @@ def test_a_program_in_another_s_place_is_filled_before_it_has_the_ports(
         return send(self, op, *arguments, **fields)
 
     async def work() -> None:
-        (tmp_path / "state").mkdir()
-        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
-        keeps = keeper.Keeper(held.dataplane("dpdk"))
-        await keeps.start()
-        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
-        request = p4.SetForwardingPipelineConfigRequest
-        await made.set_pipeline(request.VERIFY_AND_COMMIT, program.config())
-        await made.put("one", (PortWish(1, "ring", {}),))
-        rules = p4.WriteRequest()
-        rules.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
-        assert await made.write(rules) == {}
-        monkeypatch.setattr(Control, "send", noted)
-        other = program.config(program.manifest("other"))
-        await made.set_pipeline(request.Action.Value(action), other)
-        await keeps.stop()
+        async with committed(tmp_path) as (_, _, made):
+            await made.put("one", (PortWish(1, "ring", {}),))
+            rules = p4.WriteRequest()
+            rules.updates.add(type=p4.Update.INSERT).entity.table_entry.CopyFrom(rule(1))
+            assert await made.write(rules) == {}
+            monkeypatch.setattr(Control, "send", noted)
+            other = program.config(program.manifest("other"))
+            await made.set_pipeline(
+                p4.SetForwardingPipelineConfigRequest.Action.Value(action), other
+            )
 
     asyncio.run(work())
     aside = converge.ASIDE_ID + 1
@@ -262,23 +260,16 @@ def test_a_program_in_another_s_place_is_filled_before_it_has_the_ports(
 
 def test_a_program_that_cannot_take_the_place_leaves_nothing_aside(tmp_path: Path) -> None:
     async def work() -> None:
-        (tmp_path / "state").mkdir()
-        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
-        keeps = keeper.Keeper(held.dataplane("dpdk"))
-        await keeps.start()
-        control = await keeps.control()
-        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
-        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
-        await made.set_pipeline(commit, program.config())
-        assert made.record.committed is not None
-        stranger = DeviceRecord(2, "two", "dpdk")  # which the data plane does not have
-        with pytest.raises(DataplaneRefused):
-            await converge.load_program(
-                control, stranger, made.record.committed, False, held.objects
-            )
-        devices, _ = await control.call("device_list")
-        assert [device["id"] for device in devices["devices"]] == [1]
-        await keeps.stop()
+        async with committed(tmp_path) as (held, keeps, made):
+            control = await keeps.control()
+            assert made.record.committed is not None
+            stranger = DeviceRecord(2, "two", "dpdk")  # which the data plane does not have
+            with pytest.raises(DataplaneRefused):
+                await converge.load_program(
+                    control, stranger, made.record.committed, False, held.objects
+                )
+            devices, _ = await control.call("device_list")
+            assert [device["id"] for device in devices["devices"]] == [1]
 
     asyncio.run(work())
 
@@ -306,54 +297,40 @@ def test_a_batch_that_is_rolled_back_leaves_registers_counters_and_meters_alone(
     shaper.config.CopyFrom(controller.rates(1, 2, 3, 4))
 
     async def work() -> None:
-        (tmp_path / "state").mkdir()
-        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
-        keeps = keeper.Keeper(held.dataplane("dpdk"))
-        await keeps.start()
-        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
-        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
-        await made.set_pipeline(commit, program.config())
-        control = await keeps.control()
+        async with committed(tmp_path) as (_, keeps, made):
+            control = await keeps.control()
 
-        async def told() -> list[bytes]:
-            cell: dict[str, Any] = {"device": 1, "first": 3, "count": 1}
-            return [
-                (await control.call("register_read", register=0, **cell))[1],
-                (await control.call("counter_read", counter=2, **cell))[1],
-                (await control.call("meter_read", meter=0, **cell))[1],
+            async def told() -> list[bytes]:
+                cell: dict[str, Any] = {"device": 1, "first": 3, "count": 1}
+                return [
+                    (await control.call("register_read", register=0, **cell))[1],
+                    (await control.call("counter_read", counter=2, **cell))[1],
+                    (await control.call("meter_read", meter=0, **cell))[1],
+                ]
+
+            before = await told()
+            request = batch(register, counter, shaper, rule(1))
+            with monkeypatch.context() as broken:
+                broken.setattr(Control, "entries_write", refuse)
+                refusals = await made.write(request)
+            assert [refusals[n].code for n in range(4)] == [code.ABORTED] * 3 + [
+                code.RESOURCE_EXHAUSTED
             ]
-
-        before = await told()
-        request = batch(register, counter, shaper, rule(1))
-        with monkeypatch.context() as broken:
-            broken.setattr(Control, "entries_write", refuse)
-            refusals = await made.write(request)
-        assert [refusals[n].code for n in range(4)] == [code.ABORTED] * 3 + [
-            code.RESOURCE_EXHAUSTED
-        ]
-        assert await told() == before
-        assert await made.write(request) == {}
-        assert all(now != then for now, then in zip(await told(), before, strict=True))
-        await keeps.stop()
+            assert await told() == before
+            assert await made.write(request) == {}
+            assert all(now != then for now, then in zip(await told(), before, strict=True))
 
     asyncio.run(work())
 
 
 def test_a_rolled_back_batch_may_count_an_entry_that_it_takes_away_again(tmp_path: Path) -> None:
     async def work() -> None:
-        (tmp_path / "state").mkdir()
-        held = Settings(state=tmp_path / "state", dpdk=(sys.executable, str(FAKE)))
-        keeps = keeper.Keeper(held.dataplane("dpdk"))
-        await keeps.start()
-        made = Device(DeviceRecord(1, "one", "dpdk"), Journal(tmp_path / "j"), keeps, held.objects)
-        commit = p4.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
-        await made.set_pipeline(commit, program.config())
-        counted = rule(1)
-        counted.counter_data.packet_count = 5
-        request = p4.WriteRequest(atomicity=p4.WriteRequest.ROLLBACK_ON_ERROR)
-        for kind in (p4.Update.INSERT, p4.Update.DELETE):
-            request.updates.add(type=kind).entity.table_entry.CopyFrom(counted)
-        assert await made.write(request) == {}
-        await keeps.stop()
+        async with committed(tmp_path) as (_, _, made):
+            counted = rule(1)
+            counted.counter_data.packet_count = 5
+            request = p4.WriteRequest(atomicity=p4.WriteRequest.ROLLBACK_ON_ERROR)
+            for kind in (p4.Update.INSERT, p4.Update.DELETE):
+                request.updates.add(type=kind).entity.table_entry.CopyFrom(counted)
+            assert await made.write(request) == {}
 
     asyncio.run(work())
