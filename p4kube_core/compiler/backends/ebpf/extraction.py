@@ -14,6 +14,7 @@ from p4kube_core.compiler.ir import types
 
 if TYPE_CHECKING:
     from p4kube_core.compiler.backends.statements import Writer
+    from p4kube_core.compiler.backends.unit import Unit
 
 
 def write(writer: Writer, of: st.Extract) -> None:
@@ -83,15 +84,22 @@ def _extract_varying(writer: Writer, of: st.Extract, size_bits: ex.Expression) -
     code.close()
 
 
-def _take_what_changes(writer: Writer, place: ex.Place, header: types.Header, path: str) -> None:
-    """Of a header that stays where it is: the rest is read from the buffer when it is wanted."""
-    unit, code = writer.unit, writer.unit.code
+def groups_that_change(
+    unit: Unit, header: types.Header, path: str, prefix: str = ""
+) -> list[wire.Group]:
+    """Of a header that stays where it is: its bytes of which some statement writes a part."""
     assert unit.in_place is not None
     emit = next(e for e in unit.in_place.emits if walk.path_of(e.header) == path)
     changed = unit.in_place.changed(emit)
+    return [g for g in wire.groups(unit, header, prefix) if changed.intersection(g.paths)]
+
+
+def _take_what_changes(writer: Writer, place: ex.Place, header: types.Header, path: str) -> None:
+    """Of a header that stays where it is: the rest is read from the buffer when it is wanted."""
+    unit, code = writer.unit, writer.unit.code
     text = unit.printer.spot(place).text
     code.line(f"{text}.valid = true;")
-    taken = [g for g in wire.groups(unit, header, f"{text}.") if changed.intersection(g.paths)]
+    taken = groups_that_change(unit, header, path, f"{text}.")
     if not taken:
         return
     code.open()

@@ -66,8 +66,24 @@ def _table(unit: Unit, of: layout.TableLayout) -> None:
                 _outer(unit, name, _fields("HASH", entries, 4 + of.key_bytes, entry, _GROWING))
                 mask = f"P4K_BPF_MASK_BYTES + {of.key_bytes}"
                 _outer(unit, f"masks_{of.index}", _fields("ARRAY", "P4K_BPF_MASKS", 4, mask))
+                _cache(unit, of)
     both = f"P4K_BPF_DEFAULT_BYTES({of.data_bytes})"
     _map(unit, f"default_{of.index}", _fields("ARRAY", _SLOTS, 4, both))
+
+
+def _cache(unit: Unit, of: layout.TableLayout) -> None:
+    cached = f"struct cached_{of.index}"
+    unit.code.line()
+    unit.code.lines(
+        f"{cached} {{",
+        "\tuint64_t owner;",
+        f"\tuint64_t key[{of.key_words}];",
+        "\tuint32_t found; /* 0: there is no entry for the key */",
+        f"\tuint8_t entry[P4K_BPF_ENTRY_BYTES + {of.data_bytes}];",
+        "};",
+    )
+    fields = _fields("PERCPU_ARRAY", "P4K_BPF_CACHED", 4, f"sizeof({cached})")
+    _map(unit, f"cache_{of.index}", fields)
 
 
 def _fields(kind: str, entries: int | str, key: int, value: str, flags: str = "") -> list[str]:

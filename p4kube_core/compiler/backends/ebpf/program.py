@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from p4kube_core.compiler.backends import statements, unit, varbits, walk, wire
-from p4kube_core.compiler.backends.ebpf import deparser, dialect, maps, parser, tables, window
+from p4kube_core.compiler.backends import places, statements, unit, varbits, walk, wire
+from p4kube_core.compiler.backends.ebpf import (
+    deparser,
+    dialect,
+    extraction,
+    maps,
+    parser,
+    tables,
+    window,
+)
 from p4kube_core.compiler.backends.generated import DIGEST_PLACE
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -108,7 +116,9 @@ def _head(of: unit.Unit) -> int:
 
 def _state(of: unit.Unit) -> None:
     code = of.code
-    for lines in of.c_types.definitions([v.type for v in walk.variables(of.program)]):
+    cells = [cell for v in walk.variables(of.program) for cell in of.storage.cells(v)]
+    whole = [cell.type for cell in cells if cell.path not in of.heads]
+    for lines in of.c_types.definitions(whole):
         code.line()
         code.lines(*lines)
     code.line()
@@ -118,15 +128,32 @@ def _state(of: unit.Unit) -> None:
     code.line("struct state {")
     code.line("\tstruct p4k_work work;")
     mentioned = _mentioned(of)
-    for variable in walk.variables(of.program):
-        for cell in of.storage.cells(variable):
-            if walk.is_mentioned(cell.path, mentioned):
-                width = f" /* {cell.type} */" if isinstance(cell.type, types.Bits) else ""
-                code.line(f"\t{of.c_types.of(cell.type)} {cell.text};{width}")
+    for cell in cells:
+        if cell.path in of.heads:
+            code.line(f"\t{_head_type(of, cell)} {cell.text};")
+        elif walk.is_mentioned(cell.path, mentioned):
+            width = f" /* {cell.type} */" if isinstance(cell.type, types.Bits) else ""
+            code.line(f"\t{of.c_types.of(cell.type)} {cell.text};{width}")
     for path, head in of.heads.items():
         code.line(f"\tuint32_t {head}; /* where {path} was found, or 0: zeros */")
     code.line("\tstruct p4k_buffers buffers;")
     code.line("};")
+
+
+def _head_type(of: unit.Unit, cell: places.Cell) -> str:
+    """Of a header that stays where it is: what is not taken from there is read when it is wanted."""
+    assert isinstance(cell.type, types.Header)
+    taken = {
+        path.split(".")[0]
+        for group in extraction.groups_that_change(of, cell.type, cell.path)
+        for path in group.paths
+    }
+    members = [
+        f"{of.c_types.of(m.type)} {of.c_types.member(cell.type, m.name)}; "
+        for m in cell.type.members
+        if m.name in taken
+    ]
+    return f"struct {{ bool valid; {''.join(members)}}}"
 
 
 def _mentioned(of: unit.Unit) -> set[str]:

@@ -8,7 +8,8 @@ from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
 
-_ENTRY = "const struct p4k_bpf_entry *entry"
+_FOUND = "const struct p4k_bpf_entry *"
+_ENTRY = f"{_FOUND}entry"
 
 
 def write(unit: Unit) -> None:
@@ -26,6 +27,7 @@ def write(unit: Unit) -> None:
             _action(unit, action)
     for table in tables:
         if table.kind is layout.TableKind.TERNARY:
+            _search_ternary(unit, table)
             _find_ternary(unit, table)
         _apply(unit, table)
 
@@ -81,12 +83,11 @@ def _key(unit: Unit, of: layout.TableLayout, to: str) -> None:
         unit.code.line(f"s->buffers.{to}[{word} + {to == 'key':d}] = p4k_word({text});")
 
 
-def _find_ternary(unit: Unit, of: layout.TableLayout) -> None:
+def _search_ternary(unit: Unit, of: layout.TableLayout) -> None:
     """A look-up a mask; the masks stand in descending order of their highest priority."""
     code = unit.code
     code.function(
-        f"P4K_INLINE {_ENTRY.removesuffix('entry')}{unit.function('find', of.table.name)}"
-        "(struct state *s)",
+        f"P4K_INLINE {_FOUND}{unit.function('search', of.table.name)}(struct state *s)",
         f"table {of.table.name}: {', '.join(f.name for f in of.fields)}",
     )
     code.lines(
@@ -121,6 +122,35 @@ def _find_ternary(unit: Unit, of: layout.TableLayout) -> None:
     code.close()
 
 
+def _find_ternary(unit: Unit, of: layout.TableLayout) -> None:
+    """What is remembered for the key; else search, and remember what comes of it."""
+    code, words = unit.code, of.key_words
+    code.function(
+        f"P4K_INLINE {_FOUND}{unit.function('find', of.table.name)}"
+        "(struct state *s, const struct p4k_bpf_default *both)"
+    )
+    code.lines(
+        "const uint64_t owner = p4k_owner(&s->work, both);",
+        f"const uint32_t at = p4k_cached_at(s->buffers.wanted, {words}, &s->work);",
+        f"struct cached_{of.index} *cached = bpf_map_lookup_elem(&cache_{of.index}, &at);",
+        f"{_FOUND}found;",
+        "",
+        "if (!cached)",
+        "\treturn NULL;",
+        f"if (cached->owner == owner && p4k_is_key(cached->key, s->buffers.wanted, {words}))",
+        f"\treturn cached->found ? ({_FOUND})cached->entry : NULL;",
+        "p4k_disown(&cached->owner);",
+        f"found = {unit.function('search', of.table.name)}(s);",
+        f"__builtin_memcpy(cached->key, s->buffers.wanted, {8 * words});",
+        "cached->found = found != NULL;",
+        "if (found)",
+        "\t__builtin_memcpy(cached->entry, found, sizeof(cached->entry));",
+        "*(volatile uint64_t *)&cached->owner = owner;",
+        "return found;",
+    )
+    code.close()
+
+
 def _look_up(unit: Unit, of: layout.TableLayout) -> None:
     """Set `entry`, NULL if there is none."""
     code = unit.code
@@ -128,7 +158,7 @@ def _look_up(unit: Unit, of: layout.TableLayout) -> None:
     if of.kind is layout.TableKind.TERNARY:
         _key(unit, of, "wanted")
         code.own()
-        code.line(f"entry = {unit.function('find', of.table.name)}(s);")
+        code.line(f"entry = {unit.function('find', of.table.name)}(s, both);")
         return
     _key(unit, of, "key")
     code.own()
@@ -147,21 +177,22 @@ def _apply(unit: Unit, of: layout.TableLayout) -> None:
     code.function(f"P4K_GLOBAL int {name}(struct __sk_buff *skb)", f"table {of.table.name}")
     code.lines(
         "struct state *const s = p4k_enter(skb);",
+        "const struct p4k_bpf_default *both;",
         "const struct p4k_bpf_entry *entry = NULL;",
         "uint32_t ran = 0;",
     )
     if of.fields and of.kind is not layout.TableKind.TERNARY:
         code.line("void *table;")
     code.lines("", "if (!s)", "\treturn 0;")
+    code.line(f"both = bpf_map_lookup_elem(&default_{of.index}, &s->work.slot);")
+    code.lines("if (!both)", "\treturn 0;")
     if of.fields:
         _look_up(unit, of)
     stride = f"P4K_BPF_STRIDE({of.data_bytes})"
     code.line("if (entry)")
     code.line(f"\tran = {dialect.HIT};")
     code.line("else")
-    code.line(f"\tentry = p4k_default(&default_{of.index}, &s->work, {stride});")
-    code.line("if (!entry)")
-    code.line("\treturn 0;")
+    code.line(f"\tentry = p4k_default(both, {stride});")
     counter = None if of.counter is None else unit.layout.counters[of.counter]
     if counter is not None and counter.automatic:
         code.line(f"p4k_count_entry(counter_{of.counter}, &s->work, entry);")

@@ -69,20 +69,47 @@ void mirror_clear_released(struct mirror *mirror)
 		clear(mirror, mirror->released[--mirror->n_released]);
 }
 
+/* To be written in place of what a slot has in a default_I. */
+struct fallback {
+	uint8_t bytes[8 + 2 * MIRROR_VALUE_MAX];
+};
+
+static struct p4k_bpf_default *fallback_of(struct fallback *value)
+{
+	return (struct p4k_bpf_default *)value->bytes;
+}
+
+static int put_fallback(int map, uint32_t slot, struct fallback *value)
+{
+	fallback_of(value)->generation++;
+	return bpf_map_update_elem(map, &slot, value->bytes, BPF_ANY) == 0 ? 0 : -EIO;
+}
+
 /* First the place that is not in force, then the word that says which one is. */
 static int put_default(int map, uint32_t slot, const struct p4k_table_spec *spec,
 		       const struct p4k_entry *entry)
 {
-	uint8_t value[8 + 2 * MIRROR_VALUE_MAX];
-	struct p4k_bpf_default *both = (struct p4k_bpf_default *)value;
+	struct fallback value;
+	struct p4k_bpf_default *both = fallback_of(&value);
+	int ret;
 
-	if (bpf_map_lookup_elem(map, &slot, value) != 0)
+	if (bpf_map_lookup_elem(map, &slot, value.bytes) != 0)
 		return -EIO;
 	mirror_default_value(spec, entry, both->entries + (both->place ^ 1) * P4K_BPF_STRIDE(spec->data_bytes));
-	if (bpf_map_update_elem(map, &slot, value, BPF_ANY) != 0)
-		return -EIO;
+	ret = put_fallback(map, slot, &value);
 	both->place ^= 1;
-	return bpf_map_update_elem(map, &slot, value, BPF_ANY) == 0 ? 0 : -EIO;
+	return ret == 0 ? put_fallback(map, slot, &value) : ret;
+}
+
+int mirror_invalidate(const struct mirror *mirror)
+{
+	struct fallback value;
+
+	if (mirror->spec->kind != P4K_TERNARY)
+		return 0;
+	if (bpf_map_lookup_elem(mirror->maps.fallback, &mirror->place.slot, value.bytes) != 0)
+		return -EIO;
+	return put_fallback(mirror->maps.fallback, mirror->place.slot, &value);
 }
 
 int mirror_default(struct mirror *mirror, const struct p4k_table *table)
@@ -301,11 +328,11 @@ int mirror_put(struct mirror *mirror, struct p4k_table *table, const struct reco
 	int ret = reach(mirror, table);
 
 	if (ret == 0 && (mirror->entries < 0 || mirror->keys > mirror->room))
-		return renew(mirror, table);
+		ret = renew(mirror, table);
 	/* One by one where that fails: to know which. */
-	if (ret == 0 && (records->n < LEAST_BATCH || put_batches(mirror, table, records) != 0))
+	else if (ret == 0 && (records->n < LEAST_BATCH || put_batches(mirror, table, records) != 0))
 		put_each(mirror, table, records, failed, owner);
-	return ret;
+	return ret == 0 ? mirror_invalidate(mirror) : ret;
 }
 
 int mirror_delete(struct mirror *mirror, struct p4k_table *table, const uint8_t *record)
@@ -318,6 +345,7 @@ void mirror_undo(struct mirror *mirror, struct p4k_table *table, const uint8_t *
 	if (p4k_table_delete(table, record) == 0)
 		mirror_count(mirror, record, false);
 	mirror_delete(mirror, table, record);
+	mirror_invalidate(mirror);
 	mirror_clear_released(mirror);
 }
 
@@ -386,6 +414,9 @@ static int make_table(struct mirror *mirror, bool found, struct p4k_table **tabl
 		ret = put_new(mirror, *table);
 	else if (spec->n_ranges > 0 && mirror->entries >= 0)
 		ret = put_ranges(mirror, *table);
+	/* A process that was killed may have changed the table and not have said so. */
+	if (ret == 0)
+		ret = mirror_invalidate(mirror);
 	return ret == 0 ? 0 : fail(why, ret == -ENOMEM ? FAIL_FULL : FAIL_IO, "table '%s': %s", spec->name,
 				   strerror(-ret));
 }

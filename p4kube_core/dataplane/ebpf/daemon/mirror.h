@@ -83,6 +83,8 @@ int mirror_masks(struct mirror *mirror, const struct p4k_table *table);
 /* Whether the record's mask is one too many. */
 bool mirror_lacks_room(const struct mirror *mirror, const struct p4k_table *table,
 		       const uint8_t *record);
+/* Have packets search a table that changed again, whatever they found before. */
+int mirror_invalidate(const struct mirror *mirror);
 /* Clear the counts of entries that have gone. */
 void mirror_clear_released(struct mirror *mirror);
 

@@ -30,6 +30,9 @@ static void delete_all(const struct target *target, const uint8_t *records, uint
 	}
 	/* If this fails packets look at a mask in vain; the next change tries again. */
 	mirror_masks(mirror, target->table);
+	if (mirror_invalidate(mirror) != 0)
+		say("table '%s': packets may go on finding what was deleted: %s", target->spec->name,
+		    strerror(errno));
 	mirror_clear_released(mirror);
 }
 

@@ -10,6 +10,8 @@
 
 #define P4K_BPF_PORTS 512    /* P4 port numbers */
 #define P4K_BPF_MASKS 128    /* masks of one ternary table */
+#define P4K_BPF_CACHE_BITS 10
+#define P4K_BPF_CACHED (1 << P4K_BPF_CACHE_BITS) /* keys that a ternary table remembers on each CPU, for all devices */
 #define P4K_BPF_SLOTS 256    /* devices of one program as it is loaded: entries of its outer maps */
 #define P4K_BPF_PROGRAMS 256 /* loaded at once: entries of `programs`; behind them as many for tests */
 #define P4K_BPF_EVENT_BYTES (1 << 18) /* of `events`, whose records are struct p4k_event, `device` being the slot, and data */
@@ -52,8 +54,8 @@ struct p4k_bpf_entry {
  * Daemon: wo, program: ro.
  */
 struct p4k_bpf_default {
-	uint32_t place; /* 0 or 1 */
-	uint32_t zero;
+	uint32_t place;	     /* 0 or 1 */
+	uint32_t generation; /* another one after each change of the slot's table: what cache_I has of it is void */
 	uint8_t entries[]; /* two of P4K_BPF_STRIDE(data_bytes) bytes */
 };
 

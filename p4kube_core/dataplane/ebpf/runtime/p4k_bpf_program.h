@@ -182,14 +182,46 @@ P4K_INLINE uint64_t p4k_random(uint64_t low, uint64_t high)
 		p4k_cells ? bpf_map_lookup_elem(p4k_cells, &p4k_index) : NULL;                     \
 	})
 
-/* The entry for keys that no entry matches; `map` is default_I. */
-P4K_INLINE const struct p4k_bpf_entry *p4k_default(void *map, const struct p4k_work *w, uint32_t stride)
+/* The entry for keys that no entry matches. */
+P4K_INLINE const struct p4k_bpf_entry *p4k_default(const struct p4k_bpf_default *both, uint32_t stride)
 {
-	const struct p4k_bpf_default *both = bpf_map_lookup_elem(map, &w->slot);
-
-	if (!both)
-		return NULL;
 	return (const void *)(both->entries + (*(volatile uint32_t *)&both->place & 1) * stride);
+}
+
+/* --- what ternary tables remember: the entry that a key has found, or that there is none ----------------- */
+
+/* Whose it is: a device's, as long as its table is as it is. Never 0. */
+P4K_INLINE uint64_t p4k_owner(const struct p4k_work *w, const struct p4k_bpf_default *both)
+{
+	return (uint64_t)*(volatile uint32_t *)&both->generation << 32 | (w->slot + 1);
+}
+
+/* Where in a cache_I a key of so many words has its place. */
+P4K_INLINE uint32_t p4k_cached_at(const uint64_t *key, uint32_t words, const struct p4k_work *w)
+{
+	uint64_t hash = w->slot;
+
+	for (uint32_t i = 0; i < words; i++)
+		hash = (hash ^ key[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(hash >> (64 - P4K_BPF_CACHE_BITS)); /* which all bits of the key have to do with */
+}
+
+P4K_INLINE bool p4k_is_key(const uint64_t *a, const uint64_t *b, uint32_t words)
+{
+	uint64_t differing = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		differing |= a[i] ^ b[i];
+	return differing == 0;
+}
+
+/*
+ * Nobody's while it is being written. Also, no processor reads the table before it has read the generation
+ * that it will say it is of: this orders the two.
+ */
+P4K_INLINE void p4k_disown(uint64_t *owner)
+{
+	__sync_lock_test_and_set(owner, 0);
 }
 
 /* --- counters ----------------------------------------------------------------------------- */
