@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any, Final, final
 
 FORMAT: Final = 1
-ABI: Final = 3  # P4K_ABI of dataplane/dpdk/runtime/p4k.h
+ABI: Final = 4  # P4K_ABI of dataplane/dpdk/runtime/p4k.h
 MAX_BYTES: Final = 64 << 20
 """Most bytes of an artifact, and of all its members together, that are read."""
 

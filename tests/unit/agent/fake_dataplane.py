@@ -150,7 +150,7 @@ class FakeDataplane:
     def op_hello(self, request: Any, blob: bytes) -> Any:
         return {
             "version": "fake",
-            "abi": 3,
+            "abi": 4,
             "pid": os.getpid(),
             "workers": 0,
             "hugepages": False,

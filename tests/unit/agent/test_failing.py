@@ -169,7 +169,7 @@ def test_object_that_is_none() -> None:
 
 MANIFESTS: list[tuple[dict[str, Any], str]] = [
     ({"format": 2}, "want artifact format 1, found 2"),
-    ({"abi": 9}, "want a program of ABI 3, found 9: compile it with this version"),
+    ({"abi": 9}, "want a program of ABI 4, found 9: compile it with this version"),
     ({"target": "tofino"}, "want target dpdk or ebpf, found 'tofino'"),
     ({"tables": None}, "want tuple in manifest.tables, found None"),
     ({"name": 5}, "want str in manifest.name, found 5"),

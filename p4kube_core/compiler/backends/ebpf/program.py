@@ -141,7 +141,7 @@ def _state(of: unit.Unit) -> None:
 
 
 def _head_type(of: unit.Unit, cell: places.Cell) -> str:
-    """Of a header that stays where it is: what is not taken from there is read when it is wanted."""
+    """Of a header that stays where it is: what is never written is read from there."""
     assert isinstance(cell.type, types.Header)
     taken = {
         path.split(".")[0]

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define P4K_ABI 3
+#define P4K_ABI 4
 #define P4K_BURST 32
 
 /* Values of p4k_packet.egress_port past the P4 port numbers. */
