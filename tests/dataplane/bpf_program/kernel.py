@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from p4kube_core.compiler.backends import layout, values
+from p4kube_core.compiler.backends.ebpf import maps
 from p4kube_core.compiler.backends.ebpf import object as objects
 from p4kube_core.compiler.backends.ebpf import program as programs
 from p4kube_core.compiler.ir import program as ir
@@ -50,13 +51,15 @@ class Program:
         self._tuples: dict[tuple[int, bytes], tuple[int, int]] = {}
         self._own: dict[str, int] = {}  # the device's maps
         self._events: list[bytes] = []
+        self._defaults: dict[int, bytes] = {}
+        self._generations = itertools.count(1)
         for name, outer in self._loaded.maps.items():
             kind, _, number = name.partition("_")
             if kind in ("table", "masks", "counter", "meter", "register"):
                 self._own[name] = self._make_own(kind, int(number), outer)
         for table in self._layout.tables:
             self.set_default(table.index, table.default_action, table.default_data)
-            for entry in table.table.entries:
+            for entry in () if maps.are_in_code(table) else table.table.entries:
                 action = self._layout.action(entry.call.action)
                 assert self.insert(table.index, layout.record(table, action, entry)) == 0
         for port in range(PORTS):
@@ -115,9 +118,14 @@ class Program:
         of = self._layout.tables[table]
         stride = (12 + of.data_bytes + 7) // 8 * 8
         entry = (struct.pack("=IIHH", 0, 0, action, 0) + data).ljust(stride, b"\0")
-        both = struct.pack("=II", 1, 0) + bytes(stride) + entry
-        self._loaded.update(f"default_{table}", struct.pack("=I", _SLOT), both)
+        self._defaults[table] = bytes(stride) + entry
+        self._changed(table)
         return 0
+
+    def _changed(self, table: int) -> None:
+        """Tell packets to search again."""
+        both = struct.pack("=II", 1, next(self._generations)) + self._defaults[table]
+        self._loaded.update(f"default_{table}", struct.pack("=I", _SLOT), both)
 
     def insert(self, table: int, record: bytes) -> int:
         of = self._layout.tables[table]
@@ -151,6 +159,7 @@ class Program:
                 held = libbpf.look_up(own, packed, _value_bytes(of))
             if held is None or struct.unpack("=I", held[4:8])[0] < priority:
                 libbpf.update(own, packed, entry.ljust(_value_bytes(of), b"\0"))
+        self._changed(table)
         return 0
 
     def _tuple(self, table: int, mask: bytes, priority: int) -> int:

@@ -20,6 +20,16 @@ _GROWING: Final = "BPF_F_NO_PREALLOC"
 _OF_ANY_SIZE: Final = "BPF_F_INNER_MAP"
 
 
+_MOST_IN_CODE: Final = 16
+
+
+def are_in_code(of: layout.TableLayout) -> bool:
+    """Whether a table's entries need no map: few, never another, and with nothing of their own."""
+    entries = len(of.table.entries)
+    fixed = of.kind is layout.TableKind.EXACT and of.table.const_entries
+    return fixed and 0 < entries <= _MOST_IN_CODE and of.counter is None and of.meter is None
+
+
 def write(unit: Unit) -> None:
     """Every map but those that all programs have, which the runtime defines."""
     for table in unit.layout.tables:
@@ -53,7 +63,7 @@ def _table(unit: Unit, of: layout.TableLayout) -> None:
     # With ranges an entry has its key and mask behind it as they were written.
     written = 2 * of.key_bytes if of.ranges else 0
     entry = f"P4K_BPF_ENTRY_BYTES + {of.data_bytes + written}"
-    if of.fields:
+    if of.fields and not are_in_code(of):
         entries = max(of.table.size, 1)
         name = f"table_{of.index}"
         match of.kind:

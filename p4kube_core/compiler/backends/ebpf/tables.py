@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from p4kube_core.compiler.backends import joined, layout, statements, values, walk, wire
-from p4kube_core.compiler.backends.ebpf import dialect
+from p4kube_core.compiler.backends.ebpf import dialect, maps
 from p4kube_core.compiler.backends.unit import Unit
 from p4kube_core.compiler.ir import program as ir
 from p4kube_core.compiler.ir import statements as st
@@ -29,6 +29,8 @@ def write(unit: Unit) -> None:
         if table.kind is layout.TableKind.TERNARY:
             _search_ternary(unit, table)
             _find_ternary(unit, table)
+        elif maps.are_in_code(table):
+            _find_in_code(unit, table)
         _apply(unit, table)
 
 
@@ -68,8 +70,8 @@ def _parameter(unit: Unit, field: layout.Field, parameter: ir.Parameter) -> None
     unit.code.line(f"{values.c_type(parameter.type)} {name} = {text};")
 
 
-def _key(unit: Unit, of: layout.TableLayout, to: str) -> None:
-    """Write the packed key into the words from `to` on."""
+def _words(unit: Unit, of: layout.TableLayout) -> list[str]:
+    """The packed key in words of 64 bits, as they lie in memory."""
     keys = (of.table.keys[f.index].expression for f in of.fields)
     leaves = joined.merged(
         [
@@ -78,9 +80,50 @@ def _key(unit: Unit, of: layout.TableLayout, to: str) -> None:
         ],
         64,
     )
-    for word in range(of.key_words):
-        text = joined.word(leaves, word * 64, 64).c
-        unit.code.line(f"s->buffers.{to}[{word} + {to == 'key':d}] = p4k_word({text});")
+    words = (joined.word(leaves, word * 64, 64).c for word in range(of.key_words))
+    return [f"p4k_word({text})" for text in words]
+
+
+def _key(unit: Unit, of: layout.TableLayout, to: str) -> None:
+    """Write the packed key into the words from `to` on."""
+    for number, word in enumerate(_words(unit, of)):
+        unit.code.line(f"s->buffers.{to}[{number} + {to == 'key':d}] = {word};")
+
+
+def _find_in_code(unit: Unit, of: layout.TableLayout) -> None:
+    """Compare with one entry after the other; they are data that the program brings."""
+    code = unit.code
+    records = [
+        layout.record(of, unit.layout.action(entry.call.action), entry)
+        for entry in of.table.entries
+    ]
+    code.line()
+    for number, record in enumerate(records):
+        action, data = record[of.key_bytes : of.key_bytes + 2], record[of.key_bytes + 2 :]
+        code.line(
+            f'static const struct p4k_bpf_entry entry_{of.index}_{number} SEC(".rodata.entries") = '
+            f"{{.action = {int.from_bytes(action)}, .data = {{{', '.join(map(str, data))}}}}};"
+        )
+    code.function(
+        f"P4K_INLINE {_FOUND}{unit.function('find', of.table.name)}(const struct state *s)",
+        f"table {of.table.name}: {', '.join(f.name for f in of.fields)}",
+    )
+    code.at(of.table.span)
+    for number, word in enumerate(_words(unit, of)):
+        code.line(f"const uint64_t word{number} = {word};")
+    code.own()
+    code.line()
+    for number, record in enumerate(records):
+        key = record[: of.key_bytes].ljust(of.key_words * 8, b"\0")
+        words = [int.from_bytes(key[at : at + 8]) for at in range(0, len(key), 8)]
+        tests = [
+            f"word{i} == p4k_word({values.unsigned_literal(word, 64)})"
+            for i, word in enumerate(words)
+        ]
+        code.line(f"if ({' && '.join(tests)})")
+        code.line(f"\treturn &entry_{of.index}_{number};")
+    code.line("return NULL;")
+    code.close()
 
 
 def _search_ternary(unit: Unit, of: layout.TableLayout) -> None:
@@ -154,6 +197,9 @@ def _find_ternary(unit: Unit, of: layout.TableLayout) -> None:
 def _look_up(unit: Unit, of: layout.TableLayout) -> None:
     """Set `entry`, NULL if there is none."""
     code = unit.code
+    if maps.are_in_code(of):
+        code.line(f"entry = {unit.function('find', of.table.name)}(s);")
+        return
     code.at(of.table.span)
     if of.kind is layout.TableKind.TERNARY:
         _key(unit, of, "wanted")
@@ -174,6 +220,8 @@ def _apply(unit: Unit, of: layout.TableLayout) -> None:
     """`apply_T(skb)`: see dialect.HIT and so on for what it returns."""
     code = unit.code
     name = unit.function("apply", of.table.name)
+    both = f"both = bpf_map_lookup_elem(&default_{of.index}, &s->work.slot);"
+    ternary = of.kind is layout.TableKind.TERNARY
     code.function(f"P4K_GLOBAL int {name}(struct __sk_buff *skb)", f"table {of.table.name}")
     code.lines(
         "struct state *const s = p4k_enter(skb);",
@@ -181,18 +229,20 @@ def _apply(unit: Unit, of: layout.TableLayout) -> None:
         "const struct p4k_bpf_entry *entry = NULL;",
         "uint32_t ran = 0;",
     )
-    if of.fields and of.kind is not layout.TableKind.TERNARY:
+    if of.fields and not ternary and not maps.are_in_code(of):
         code.line("void *table;")
     code.lines("", "if (!s)", "\treturn 0;")
-    code.line(f"both = bpf_map_lookup_elem(&default_{of.index}, &s->work.slot);")
-    code.lines("if (!both)", "\treturn 0;")
+    if ternary:  # which looks at it for its generation
+        code.lines(both, "if (!both)", "\treturn 0;")
     if of.fields:
         _look_up(unit, of)
-    stride = f"P4K_BPF_STRIDE({of.data_bytes})"
-    code.line("if (entry)")
+    code.line("if (entry) {")
     code.line(f"\tran = {dialect.HIT};")
-    code.line("else")
-    code.line(f"\tentry = p4k_default(both, {stride});")
+    code.line("} else {")
+    if not ternary:
+        code.lines(f"\t{both}", "\tif (!both)", "\t\treturn 0;")
+    code.line(f"\tentry = p4k_default(both, P4K_BPF_STRIDE({of.data_bytes}));")
+    code.line("}")
     counter = None if of.counter is None else unit.layout.counters[of.counter]
     if counter is not None and counter.automatic:
         code.line(f"p4k_count_entry(counter_{of.counter}, &s->work, entry);")

@@ -25,14 +25,24 @@ static int check(const struct bpf_object *opened, const char *name, unsigned int
 	return object_check_map(opened, full, (struct map_shape){key_bytes, value_bytes, entries}, why);
 }
 
+/* A table whose entries are all its program's own may have them in its code instead of a map. */
+static bool is_in_code(const struct bpf_object *opened, unsigned int index,
+		       const struct p4k_table_spec *spec)
+{
+	char name[MAP_NAME_MAX];
+
+	snprintf(name, sizeof(name), "table_%u", index);
+	return spec->n_const_entries > 0 && !bpf_object__find_map_by_name(opened, name);
+}
+
 static int check_table(const struct bpf_object *opened, unsigned int index,
 		       const struct p4k_table_spec *spec, struct failure *why)
 {
 	if (check(opened, "default", index, 4, P4K_BPF_DEFAULT_BYTES(spec->data_bytes),
 		  P4K_BPF_SLOTS, why) != 0)
 		return -1;
-	if (spec->key_bytes > 0 && check(opened, "table", index, mirror_key_bytes(spec),
-					 mirror_value_bytes(spec), spec->size, why) != 0)
+	if (spec->key_bytes > 0 && !is_in_code(opened, index, spec) &&
+	    check(opened, "table", index, mirror_key_bytes(spec), mirror_value_bytes(spec), spec->size, why) != 0)
 		return -1;
 	if (spec->kind != P4K_TERNARY)
 		return 0;

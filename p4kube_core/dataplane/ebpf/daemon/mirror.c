@@ -368,7 +368,7 @@ static int put_new(struct mirror *mirror, struct p4k_table *table)
 		ret = mirror_masks(mirror, table);
 	if (ret == 0)
 		ret = reach(mirror, table);
-	if (ret == 0 && p4k_table_count(table) > 0)
+	if (ret == 0 && mirror->maps.entries >= 0 && p4k_table_count(table) > 0)
 		ret = renew(mirror, table);
 	return ret;
 }

@@ -27,7 +27,7 @@ struct mirror {
 	const struct p4k_table_spec *spec;
 	struct mirror_place place;
 	struct {
-		int entries, masks; /* outer maps table_I (-1: no keys) and masks_I (ternary) */
+		int entries, masks; /* outer maps table_I (-1: no keys, or all is in the code) and masks_I (ternary) */
 		int fallback;	    /* default_I */
 	} maps;
 	int entries;		/* the device's own map of table_I; -1 while nothing has been in it */

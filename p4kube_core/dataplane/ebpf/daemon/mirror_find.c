@@ -107,7 +107,7 @@ static int restore(struct mirror *mirror, struct p4k_table *table, const struct 
 	struct p4k_bpf_entry head;
 	int ret = 0;
 
-	for (uint32_t i = 0; i < spec->n_const_entries; i++)
+	for (uint32_t i = 0; mirror->maps.entries >= 0 && i < spec->n_const_entries; i++)
 		p4k_table_delete(table, spec->const_entries + i * each);
 	for (size_t i = 0; i < found->n && ret == 0; i++) {
 		const uint8_t *at = found->bytes + i * found->each;

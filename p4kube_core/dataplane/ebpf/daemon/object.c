@@ -76,8 +76,9 @@ static int set_load(struct bpf_object *opened, struct p4k_bpf_load load, struct 
 	bpf_object__for_each_map(map, opened) {
 		size_t size = 0;
 		uint8_t *bytes = (uint8_t *)(uintptr_t)bpf_map__initial_value(map, &size);
+		const char *of = strstr(bpf_map__name(map), ".rodata");
 
-		if (!type || !bytes || !strstr(bpf_map__name(map), ".rodata"))
+		if (!type || !bytes || !of || strcmp(of, ".rodata") != 0)
 			continue;
 		for (unsigned int i = 0; i < btf_vlen(type); i++) {
 			const struct btf_var_secinfo *variable = btf_var_secinfos(type) + i;

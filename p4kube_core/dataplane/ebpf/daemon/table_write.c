@@ -19,7 +19,8 @@ static void delete_all(const struct target *target, const uint8_t *records, uint
 
 	for (uint64_t i = 0; i < count; i++) {
 		const uint8_t *record = records + i * target->record_bytes;
-		int ret = table_record_write(target, TABLE_DELETE, record);
+		int ret = mirror->maps.entries < 0 ? -EINVAL :
+						     table_record_write(target, TABLE_DELETE, record);
 
 		if (ret == 0) {
 			mirror_count(mirror, record, false);
