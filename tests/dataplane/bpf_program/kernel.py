@@ -102,7 +102,7 @@ class Program:
     def exit(self, port: int, kind: int, to: int) -> None:
         """Where packets go that leave by a P4 port; kind and what it leads to as in p4k_bpf.h."""
         place = struct.pack("=I", _SLOT << 16 | port)
-        self._loaded.update("exits", place, struct.pack("=IIII", kind, to, 0, 0))
+        self._loaded.update("exits", place, struct.pack("=Q", kind << 60 | to))
 
     def close(self) -> None:
         self._loaded.close()

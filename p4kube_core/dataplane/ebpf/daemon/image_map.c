@@ -68,8 +68,10 @@ int image_maps_check(const struct image *image, const struct bpf_object *opened,
 	if (object_check_map(opened, "drops",
 			     (struct map_shape){4, 8, P4K_BPF_SLOTS * P4K_BPF_DROPS}, why) != 0)
 		return -1;
-	return object_check_map(opened, "exits", (struct map_shape){4, sizeof(struct p4k_bpf_exit), 1},
-				why);
+	if (object_check_map(opened, "near_exits",
+			     (struct map_shape){4, 8, P4K_BPF_SLOTS * P4K_BPF_NEAR}, why) != 0)
+		return -1;
+	return object_check_map(opened, "exits", (struct map_shape){4, 8, 1}, why);
 }
 
 /* --- whose they are --------------------------------------------------------------------------- */

@@ -125,13 +125,35 @@ enum p4k_bpf_exit_kind {
 	P4K_BPF_EXIT_COLLECT, /* a test: the packet's mark says where it came out, TC_ACT_OK */
 };
 
-/* Value of `exits`, whose key is P4K_BPF_PLACE(slot, P4 port). Daemon: wo, program: ro. */
+/* A way out. Daemon: wo, program: ro. */
 struct p4k_bpf_exit {
 	uint32_t kind;
 	uint32_t to;	/* wire: ifindex; chain: index in `programs`; cpu: the P4 port; collect: the mark */
 	uint32_t place; /* chain: cb[P4K_BPF_CB_PLACE] there; wire: 1: the port is the interface's egress hook */
 	uint32_t peer;	/* wire: 1: the interface's other end is in another namespace */
 };
+
+/*
+ * Value of `exits`, whose key is P4K_BPF_PLACE(slot, P4 port), and of `near_exits`: a way out in one word, so that who
+ * reads one that changes sees the old or the new. `near_exits` has that of port p of a slot at slot * P4K_BPF_NEAR + p once
+ * more, where no hash is needed; 0: ask `exits`.
+ */
+#define P4K_BPF_NEAR 8
+
+static inline uint64_t p4k_bpf_exit_word(struct p4k_bpf_exit way)
+{
+	return (uint64_t)way.kind << 60 | (uint64_t)way.peer << 56 | (uint64_t)way.place << 32 | way.to;
+}
+
+static inline struct p4k_bpf_exit p4k_bpf_exit_of(uint64_t word)
+{
+	return (struct p4k_bpf_exit){
+		.kind = (uint32_t)(word >> 60),
+		.to = (uint32_t)word,
+		.place = (uint32_t)(word >> 32) & 0xffffff,
+		.peer = (uint32_t)(word >> 56) & 1,
+	};
+}
 
 /* Indices of `drops` for each device, as the manifest has them. */
 enum p4k_bpf_drop {

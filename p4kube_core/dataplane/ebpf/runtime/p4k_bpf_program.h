@@ -71,8 +71,15 @@ struct {
 	__uint(max_entries, P4K_BPF_SLOTS * 16);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(key_size, 4);
-	__uint(value_size, sizeof(struct p4k_bpf_exit));
+	__uint(value_size, 8);
 } exits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, P4K_BPF_SLOTS * P4K_BPF_NEAR);
+	__uint(key_size, 4);
+	__uint(value_size, 8);
+} near_exits SEC(".maps");
 
 #if P4K_EVENTS
 
@@ -764,32 +771,48 @@ P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exi
 	return 1;
 }
 
+P4K_INLINE struct p4k_bpf_exit p4k_exit(const struct p4k_work *w, uint32_t port)
+{
+	const uint32_t near = w->slot * P4K_BPF_NEAR + port, key = P4K_BPF_PLACE(w->slot, port);
+	const volatile uint64_t *at;
+	uint64_t word = 0;
+
+	if (port < P4K_BPF_NEAR) {
+		at = bpf_map_lookup_elem(&near_exits, &near);
+		word = at ? *at : 0;
+	}
+	if (!word) {
+		at = bpf_map_lookup_elem(&exits, &key);
+		word = at ? *at : 0;
+	}
+	return p4k_bpf_exit_of(word);
+}
+
 P4K_INLINE int p4k_leave(struct __sk_buff *skb, const struct p4k_work *w, uint32_t port)
 {
-	const uint32_t key = P4K_BPF_PLACE(w->slot, port);
-	const struct p4k_bpf_exit *way = bpf_map_lookup_elem(&exits, &key);
+	const struct p4k_bpf_exit way = p4k_exit(w, port);
 	uint32_t reason = P4K_BPF_DROP_NO_PORT;
 	int verdict;
 
-	switch (way ? way->kind : P4K_BPF_EXIT_NONE) {
+	switch (way.kind) {
 	case P4K_BPF_EXIT_WIRE:
-		if (p4k_leave_by_wire(skb, way, &verdict))
+		if (p4k_leave_by_wire(skb, &way, &verdict))
 			return verdict;
 		break;
 	case P4K_BPF_EXIT_CHAIN:
-		reason = p4k_chain(skb, way);
+		reason = p4k_chain(skb, &way);
 		break;
 	case P4K_BPF_EXIT_NO_PEER:
 		reason = P4K_BPF_DROP_NO_PEER;
 		break;
 #if P4K_EVENTS
 	case P4K_BPF_EXIT_CPU:
-		p4k_packet_in(skb, w, way->to);
+		p4k_packet_in(skb, w, way.to);
 		return TC_ACT_SHOT;
 #endif
 	case P4K_BPF_EXIT_COLLECT:
 		if (p4k_load.test) {
-			skb->mark = way->to;
+			skb->mark = way.to;
 			return TC_ACT_OK;
 		}
 	}
