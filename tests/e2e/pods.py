@@ -19,6 +19,7 @@ from p4kube_core.agent import client, settings
 from p4kube_core.agent.cni.server import HEADER, MAGIC
 from p4kube_core.cli import private_agent
 from p4kube_core.cli.demo import hosts
+from p4kube_core.switch import blocking
 
 GATEWAY = "10.97.0.1"
 
@@ -68,6 +69,16 @@ class Node:
     def status(self) -> dict[str, Any]:
         with client.AgentClient(self.state) as agent:
             return agent.status()
+
+    def reading(self, function: str) -> blocking.BlockingSession:
+        """A P4Runtime session with what this function has on the one pod's wire that has it."""
+        name = f"{function}@"
+        (number,) = (
+            int(one["device_id"])
+            for one in self.status()["instances"]
+            if one["name"].startswith(name)
+        )
+        return blocking.connect(settings.address_of(self.state), number, read_only=True)
 
     def pid(self, name: str) -> int:
         pid = private_agent.read_pid(self.state / f"{name}.pid")

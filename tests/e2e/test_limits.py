@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import pytest
 
 from p4kube_core.cli.demo import traffic
+from tests.e2e import iperf
 from tests.e2e.playing import INSIDE, Site, eventually
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
@@ -48,19 +46,6 @@ def counts(site: Site) -> dict[str, int]:
     return {rule["rule"]: rule["packets"] for rule in rules}
 
 
-@contextmanager
-def iperf_server(site: Site) -> Iterator[None]:
-    command = ["ip", "netns", "exec", site.inside.name, "iperf3", "-s"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        listening = ("ss", "-Hltn", "sport = 5201")
-        assert eventually(lambda: bool(site.inside.run(*listening).stdout))
-        yield
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
 def tcp_rate(site: Site) -> float:
     """Bit/s that arrive of TCP that sends as fast as it may."""
     done = site.outside.run("iperf3", "-c", INSIDE, "-t", "4", "-J")
@@ -71,7 +56,7 @@ def tcp_rate(site: Site) -> float:
 @pytest.mark.parametrize("target", TARGETS)
 def test_tcp_gets_about_its_rate_and_all_there_is_without_one(site: Site, target: str) -> None:
     play(site, target)
-    with iperf_server(site):
+    with iperf.server(site.inside):
         unlimited = tcp_rate(site)
         play(site, target, "{name: tcp, rate: 20Mbit/s, match: [{protocol: tcp}]}")
         limited = tcp_rate(site)

@@ -12,17 +12,13 @@ from p4kube_core.agent import settings
 from p4kube_core.cli.demo import traffic
 from p4kube_core.switch import blocking
 from p4kube_core.switch.values import Kind, Update
-from tests.e2e import tracing
+from tests.e2e import iperf, tracing
 from tests.e2e.pods import Node, Pod, eventually
 from tests.e2e.test_attachments import ECHO, PING, attach, firewall
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
 
-BULK: Final = (
-    "{name: bulk, action: allow, from: outside, protocol: tcp, destinationPort: 5201, "
-    "replies: true}"
-)
-CHAIN: Final = firewall(ECHO, BULK) + firewall(ECHO, BULK, PING, name="other")
+CHAIN: Final = firewall(ECHO, iperf.RULE) + firewall(ECHO, iperf.RULE, PING, name="other")
 PLAYED: Final = CHAIN + attach("wall", "other")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
@@ -16,11 +15,10 @@ from typing import Final
 import pytest
 
 from p4kube_core.cli.demo import hosts
-from tests.e2e.playing import eventually
+from tests.e2e import iperf
 
 TRACE: Final = Path(__file__).parents[1] / "trace.py"
 PORT: Final = 5353  # what the trace takes; UDP
-BULK_PORT: Final = 5201  # what iperf3 takes; TCP
 BIN_NS: Final = 10_000_000
 ATTEMPTS: Final = 4
 
@@ -57,7 +55,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Way:
-    """From one host to another at this address, where functions let PORT and BULK_PORT through."""
+    """From one host to another at this address, where functions let PORT and iperf3 through."""
 
     source: hosts.Host
     sink: hosts.Host
@@ -72,7 +70,7 @@ class Way:
         """
         usual = 0
         for attempt in range(ATTEMPTS):
-            with self._loaded():
+            with iperf.server(self.sink), iperf.stream(self.source, self.address):
                 with self._traced() as trace:
                     started = time.monotonic()
                     disturb()
@@ -115,23 +113,3 @@ class Way:
             stdout=subprocess.PIPE,
             text=True,
         )
-
-    @contextmanager
-    def _loaded(self) -> Iterator[None]:
-        """iperf3 meanwhile."""
-        run = ("ip", "netns", "exec")
-        with subprocess.Popen(
-            [*run, self.sink.name, "iperf3", "-s", "-1"], stdout=subprocess.DEVNULL
-        ) as server:
-            assert eventually(lambda: f":{BULK_PORT} " in self.sink.run("ss", "-Hltn").stdout)
-            with subprocess.Popen(
-                [*run, self.source.name, "iperf3", "-c", self.address, "-t", "60"],
-                stdout=subprocess.DEVNULL,
-            ) as client:
-                try:
-                    yield
-                    assert client.poll() is None, "iperf3 has ended"
-                finally:
-                    client.send_signal(signal.SIGINT)
-                    client.wait(30)
-                    server.kill()

@@ -166,15 +166,17 @@ class Stream:
         """The longest time without an answer."""
         return max((b - a for a, b in zip(self._times, self._times[1:], strict=False)), default=0.0)
 
-    def stop(self) -> int:
+    def stop(self, patience_s: float = PATIENCE_S) -> int:
         """End it.
 
+        Args:
+            patience_s: how long what was not answered may take to be.
         Returns:
             How many datagrams were never answered.
         """
         self._ended.set()
         self._sender.join()
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while len(self._answered) < self.sent and time.monotonic() < deadline:
             time.sleep(0.01)
         self._socket.close()

@@ -1,0 +1,195 @@
+"""Parameters of a pod's function edited under traffic: no packet of a running flow sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+from p4kube_core.cli.demo import traffic
+from p4kube_core.switch.values import CounterData, TableEntry, Ternary
+from tests.e2e import iperf
+from tests.e2e.pods import Node, Pod, eventually
+from tests.e2e.test_attachments import ECHO, PING, WEB, attach, firewall
+
+pytestmark = [pytest.mark.needs_root]
+
+ECHO_PORT: Final = 5353
+WEB_PORT: Final = 8080
+FORBIDDEN: Final = 6000  # UDP, of which no rule ever speaks
+RATE: Final = "200M"  # bit/s; more would be lost where the machine is slow
+PATIENCE_S: Final = 15.0
+
+MANY: Final = "{name: many, action: allow, protocol: tcp, destinationPort: 7000-7005}"
+# Ahead of what allows this port, whose place in the list matters not.
+SHUT: Final = (
+    "{name: shut, action: deny, from: outside, protocol: tcp, destinationPort: 8080, "
+    "priority: 2000000}"
+)
+FIRST: Final = (ECHO, iperf.RULE, WEB)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Rules, and the entries for IPv4 that a device has to have with them, highest first."""
+
+    rules: tuple[str, ...]
+    entries: tuple[str, ...]
+    web: bool = True  # whether the pod's web server can be reached
+
+    def text(self) -> str:
+        return firewall(*self.rules) + attach("wall")
+
+
+EDITS: Final = {
+    "rules are added": Edit(
+        (*FIRST, PING, MANY),
+        (
+            "1000000 echo: from 1, udp, to 5353: allow",
+            "1000000 echo: from 2, udp, of 5353: allow",
+            "999990 bulk: from 1, tcp, to 5201: allow",
+            "999990 bulk: from 2, tcp, of 5201: allow",
+            "999980 web: from 1, tcp, to 8080: allow",
+            "999980 web: from 2, tcp, of 8080: allow",
+            "999970 ping: icmp: allow",
+            "999960 many: tcp, to 7000 & fffc: allow",
+            "999960 many: tcp, to 7004 & fffe: allow",
+        ),
+    ),
+    "a port is denied": Edit(
+        (*FIRST, PING, MANY, SHUT),
+        (
+            "2000000 shut: from 1, tcp, to 8080: deny",
+            "1000000 echo: from 1, udp, to 5353: allow",
+            "1000000 echo: from 2, udp, of 5353: allow",
+            "999990 bulk: from 1, tcp, to 5201: allow",
+            "999990 bulk: from 2, tcp, of 5201: allow",
+            "999980 web: from 1, tcp, to 8080: allow",
+            "999980 web: from 2, tcp, of 8080: allow",
+            "999970 ping: icmp: allow",
+            "999960 many: tcp, to 7000 & fffc: allow",
+            "999960 many: tcp, to 7004 & fffe: allow",
+        ),
+        web=False,
+    ),
+    "every rule gets another priority": Edit(
+        (MANY, WEB, PING, iperf.RULE, ECHO, SHUT),
+        (
+            "2000000 shut: from 1, tcp, to 8080: deny",
+            "1000000 many: tcp, to 7000 & fffc: allow",
+            "1000000 many: tcp, to 7004 & fffe: allow",
+            "999990 web: from 1, tcp, to 8080: allow",
+            "999990 web: from 2, tcp, of 8080: allow",
+            "999980 ping: icmp: allow",
+            "999970 bulk: from 1, tcp, to 5201: allow",
+            "999970 bulk: from 2, tcp, of 5201: allow",
+            "999960 echo: from 1, udp, to 5353: allow",
+            "999960 echo: from 2, udp, of 5353: allow",
+        ),
+        web=False,
+    ),
+    "rules are taken away": Edit(
+        (iperf.RULE, ECHO, WEB),
+        (
+            "1000000 bulk: from 1, tcp, to 5201: allow",
+            "1000000 bulk: from 2, tcp, of 5201: allow",
+            "999990 echo: from 1, udp, to 5353: allow",
+            "999990 echo: from 2, udp, of 5353: allow",
+            "999980 web: from 1, tcp, to 8080: allow",
+            "999980 web: from 2, tcp, of 8080: allow",
+        ),
+    ),
+}
+
+
+def shown(entry: TableEntry) -> str:
+    """As EDITS has it."""
+    found = []
+    for name, word in (
+        ("ingress_port", "from "), ("src", "by "), ("dst", "at "), ("protocol", ""),
+        ("src_port", "of "), ("dst_port", "to "),
+    ):  # fmt: skip
+        if (key := entry.matches.get(name)) is None:
+            continue
+        assert isinstance(key, Ternary)
+        value = {1: "icmp", 6: "tcp", 17: "udp"}[key.value] if not word else str(key.value)
+        partly = f" & {key.mask:x}" if name.endswith("t") and key.mask in (0xFFFC, 0xFFFE) else ""
+        found.append(f"{word}{value}{partly}")
+    action = str(entry.action).removeprefix("ingress.")
+    return f"{entry.priority} {entry.metadata.decode()}: {', '.join(found)}: {action}"
+
+
+@dataclass(frozen=True)
+class Wall:
+    """What the firewall on the pod's wire says of itself, over P4Runtime."""
+
+    node: Node
+
+    def entries(self) -> list[str]:
+        with self.node.reading("wall") as session:
+            return sorted(map(shown, session.read_table("ingress.acl4")))
+
+    def dropped(self) -> int:
+        """Packets, for any reason."""
+        with self.node.reading("wall") as session:
+            return sum(
+                one.data.packets for one in session.read_counter("ingress.drops") if one.data
+            )
+
+    def counted(self, rule: str) -> int:
+        """Packets that an IPv4 entry of this name has decided on."""
+        with self.node.reading("wall") as session:
+            found = session.read_table("ingress.acl4", counters=True)
+        counts = (one.counter or CounterData() for one in found if one.metadata == rule.encode())
+        return sum(count.packets for count in counts)
+
+
+def test_edits_drop_no_packet_of_a_running_flow_and_let_no_forbidden_one_through(
+    node: Node, pod: Pod, record_property: Callable[[str, object], None]
+) -> None:
+    """Beside iperf3 there is a datagram a millisecond that is answered, and one that must not be.
+
+    How long something takes says nothing on a busy machine, so it is packets that are counted. A
+    wire that is down for a moment costs datagrams that were to be answered. Of iperf3's packets
+    none may be dropped: the firewall has dropped only what the test knows of. A firewall that is
+    away for a moment lets datagrams through that must not be, and has dropped too few.
+    """
+    node.play(firewall(*FIRST) + attach("wall"), "--target", "ebpf")
+    assert node.cni("ADD", pod) is None
+    wall = Wall(node)
+    with ExitStack() as stack:
+        for port in (ECHO_PORT, FORBIDDEN):
+            stack.enter_context(traffic.udp_echo(pod.host, pod.address, port))
+        stack.enter_context(traffic.tcp_server(pod.host, pod.address, WEB_PORT))
+        server = stack.enter_context(iperf.server(pod.host))
+        assert traffic.tcp(node.host, pod.address, WEB_PORT, 1000).passed
+        assert traffic.udp(node.host, pod.address, ECHO_PORT).passed
+        assert wall.dropped() == 0
+        stack.enter_context(iperf.stream(node.host, pod.address, "-b", RATE))
+        assert server.hears_more()
+        forbidden = traffic.Stream(node.host, pod.address, FORBIDDEN)
+        allowed = traffic.Stream(node.host, pod.address, ECHO_PORT)
+        for one in (forbidden, allowed):
+            stack.callback(one.stop)
+        shut = 0
+        for name, edit in EDITS.items():
+            shut = max(shut, wall.counted("shut"))
+            said = node.play(edit.text(), "--target", "ebpf")
+            assert said.startswith("wall: "), said
+            assert "unchanged" not in said.splitlines()[0], name
+            assert wall.entries() == sorted(edit.entries), name
+            web = traffic.tcp(node.host, pod.address, WEB_PORT, 1000)
+            assert web.passed == edit.web, (name, web.said)
+            assert web.passed or web.said == "no connection (timed out)", name
+            assert server.hears_more(), name
+        lost = allowed.stop(PATIENCE_S)
+        answered = forbidden.sent - forbidden.stop()
+        silent = sum(size == 0 for size in server.intervals)
+        record_property("silent intervals", (silent, len(server.intervals)))
+        assert (lost, answered) == (0, 0)
+        assert shut > 0
+        assert eventually(lambda: wall.dropped() >= forbidden.sent + shut)
+        assert wall.dropped() == forbidden.sent + shut
