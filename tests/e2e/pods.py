@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,15 +71,22 @@ class Node:
         with client.AgentClient(self.state) as agent:
             return agent.status()
 
-    def reading(self, function: str) -> blocking.BlockingSession:
-        """A P4Runtime session with what this function has on the one pod's wire that has it."""
-        name = f"{function}@"
+    def session(self, function: str, *, read_only: bool = True) -> blocking.BlockingSession:
+        """P4Runtime with what this function has on the one pod's wire that has it."""
         (number,) = (
             int(one["device_id"])
             for one in self.status()["instances"]
-            if one["name"].startswith(name)
+            if one["name"].startswith(f"{function}@")
         )
-        return blocking.connect(settings.address_of(self.state), number, read_only=True)
+        return blocking.connect(settings.address_of(self.state), number, read_only=read_only)
+
+    def counted(self, function: str, table: str) -> Counter[str]:
+        """Packets that a table's entries have counted there, by the names of what they are for."""
+        found: Counter[str] = Counter()
+        with self.session(function) as session:
+            for entry in session.read_table(table, counters=True):
+                found[entry.metadata.decode()] += entry.counter.packets if entry.counter else 0
+        return found
 
     def pid(self, name: str) -> int:
         pid = private_agent.read_pid(self.state / f"{name}.pid")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import Final
 
@@ -12,7 +11,8 @@ import pytest
 
 from p4kube_core.agent import client
 from p4kube_core.cli.demo import traffic
-from p4kube_core.switch import blocking, values
+from p4kube_core.switch import blocking
+from tests.e2e.digests import told
 from tests.e2e.playing import INSIDE, OUTSIDE, Site, eventually
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_dpdk]
@@ -21,7 +21,6 @@ TARGETS: Final = ("dpdk", "ebpf")
 SENT: Final = 200
 SIZE: Final = 1000  # of a datagram
 FRAME: Final = SIZE + 42
-PATIENCE_S: Final = 15.0
 TELEMETRY: Final = """\
 apiVersion: p4kube.io/v1alpha1
 kind: NetworkFunction
@@ -62,22 +61,6 @@ def counted(site: Site, rule: str) -> tuple[int, int]:
         one for one in device["rules"] if (one["table"], one["rule"]) == ("ingress.flows4", rule)
     ]
     return found["packets"], found["bytes"]
-
-
-def told(
-    session: blocking.BlockingSession, wanted: Callable[[str, dict[str, int]], bool]
-) -> dict[str, int]:
-    """The first flow of a digest that is wanted; what comes before it is not."""
-    names = ("src", "dst", "protocol", "src_port", "dst_port", "ingress_port", "estimate")
-    while (heard := session.hear(PATIENCE_S)) is not None:
-        if not isinstance(heard, values.Digests):
-            continue
-        session.acknowledge(heard)
-        for data in heard.data:
-            flow = dict(zip(names, data, strict=False))
-            if wanted(heard.digest, flow):
-                return flow
-    raise AssertionError("no such digest came")
 
 
 def test_a_flow_is_counted_to_the_packet_and_to_the_byte(playing: Site) -> None:
