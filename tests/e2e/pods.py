@@ -61,7 +61,7 @@ class Node:
         file = self.state / "play.yaml"
         file.write_text(text)
         done = self.p4kube("play", *more, file)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def start(self) -> None:
