@@ -12,6 +12,7 @@
 
 #define ETHERNET_BYTES 14
 #define VLAN_BYTES 4
+#define IPV4_BYTES 20 /* without options */
 #define IPV6_BYTES 40
 #define UDP_BYTES 8
 #define TCP_BYTES 20
@@ -41,30 +42,32 @@ static bool find_ip(struct segments *segments)
 	size_t at = ETHERNET_BYTES;
 	uint16_t type;
 
-	if (segments->first_length < at + IPV6_BYTES)
+	if (segments->first_length < at + IPV4_BYTES)
 		return false;
 	type = load16(data + at - 2);
 	while (type == 0x8100 || type == 0x88a8) {
 		at += VLAN_BYTES;
-		if (segments->first_length < at + IPV6_BYTES)
+		if (segments->first_length < at + IPV4_BYTES)
 			return false;
 		type = load16(data + at - 2);
 	}
 	segments->l3 = at;
 	segments->v6 = type == 0x86dd;
-	return (type == 0x0800 && data[at] >> 4 == 4) || (type == 0x86dd && data[at] >> 4 == 6);
+	if (segments->v6)
+		return segments->first_length >= at + IPV6_BYTES && data[at] >> 4 == 6;
+	return type == 0x0800 && data[at] >> 4 == 4;
 }
 
 /* Whether `l4` is where the transport header can be, and all of it is in the first part. */
 static bool check_transport(struct segments *segments)
 {
 	const uint8_t *data = segments->first;
-	size_t l4 = segments->l4, bytes = UDP_BYTES;
+	size_t l4 = segments->l4, bytes = segments->tcp ? TCP_BYTES : UDP_BYTES;
 
 	if (segments->v6 ? l4 < segments->l3 + IPV6_BYTES :
 			   l4 != segments->l3 + (data[segments->l3] & 15u) * 4u)
 		return false;
-	if (l4 < segments->l3 + 20 || l4 + TCP_BYTES > segments->first_length)
+	if (l4 < segments->l3 + IPV4_BYTES || l4 + bytes > segments->first_length)
 		return false;
 	if (segments->tcp) {
 		bytes = (data[l4 + 12] >> 4) * 4u;
