@@ -152,6 +152,30 @@ def test_vhost_server(wired: dataplane.Dataplane, guest: Guest, tmp_path: pathli
 
 
 def test_a_guest_that_does_not_take_its_packets(
+def test_a_guest_that_came_before_another_went_keeps_the_port(
+    wired: dataplane.Dataplane, guest: Guest, tmp_path: pathlib.Path
+) -> None:
+    """As when a virtual machine moves from one process to another on its node."""
+    path = str(tmp_path / "vhost.sock")
+    add(wired, kind="vhost", socket=path)
+    guest.plug(f"net_virtio_user0,path={path},queue_size=256")
+    assert_joined(wired, guest)
+    (tmp_path / "next").mkdir()
+    after = Guest(tmp_path / "next", guest.variant, guest.wire)
+    try:
+        after.start()
+        after.plug(f"net_virtio_user0,path={path},queue_size=256")
+        assert_joined(wired, after)
+        files = pathlib.Path(f"/proc/{wired.process.pid}/fd")
+        before = len(list(files.iterdir()))
+        guest.dp.kill()
+        assert waiting.until(lambda: len(list(files.iterdir())) < before)  # it is noticed
+        assert wired.ports()["p"]["link"]
+        assert_joined(wired, after)
+    finally:
+        after.dp.kill()
+
+
     wired: dataplane.Dataplane, guest: Guest, tmp_path: pathlib.Path
 ) -> None:
     path = str(tmp_path / "vhost.sock")

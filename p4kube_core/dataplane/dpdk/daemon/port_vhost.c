@@ -80,14 +80,14 @@ static int guest_comes(int guest)
 	return 0;
 }
 
-/* Its memory is gone when this returns. */
+/* Its memory is gone when this returns. Another guest may have come to the same socket before: that one stays. */
 static void guest_goes(int guest)
 {
 	struct vhost_port *self = port_of(guest);
 
 	if (!self)
 		return;
-	atomic_store(&self->guest, NO_GUEST);
+	atomic_compare_exchange_strong(&self->guest, &(int){guest}, NO_GUEST);
 	rcu_wait();
 }
 
