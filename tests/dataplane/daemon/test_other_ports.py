@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -151,7 +152,6 @@ def test_vhost_server(wired: dataplane.Dataplane, guest: Guest, tmp_path: pathli
     assert not pathlib.Path(path).exists()
 
 
-def test_a_guest_that_does_not_take_its_packets(
 def test_a_guest_that_came_before_another_went_keeps_the_port(
     wired: dataplane.Dataplane, guest: Guest, tmp_path: pathlib.Path
 ) -> None:
@@ -176,6 +176,7 @@ def test_a_guest_that_came_before_another_went_keeps_the_port(
         after.dp.kill()
 
 
+def test_a_guest_that_does_not_take_its_packets(
     wired: dataplane.Dataplane, guest: Guest, tmp_path: pathlib.Path
 ) -> None:
     path = str(tmp_path / "vhost.sock")
@@ -235,6 +236,27 @@ def test_vhost_sockets_that_cannot_be(wired: dataplane.Dataplane, tmp_path: path
     add(wired, kind="vhost", socket=str(tmp_path / "stale"))
     with pytest.raises(dataplane.RefusedError, match="busy"):
         wired.call("port_add", name="q", kind="vhost", socket=str(tmp_path / "stale"))
+
+
+def test_a_socket_that_another_process_serves_is_left_alone(
+    wired: dataplane.Dataplane, tmp_path: pathlib.Path
+) -> None:
+    """Of whatever type it is, and however many wait to be accepted on it."""
+    path = tmp_path / "theirs"
+    for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_UNIX, kind) as served, contextlib.ExitStack() as stack:
+            served.bind(str(path))
+            if kind != socket.SOCK_DGRAM:
+                served.listen(0)
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        one = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
+                        one.setblocking(False)
+                        one.connect(str(path))
+            with pytest.raises(dataplane.RefusedError, match="busy"):
+                wired.call("port_add", name="p", kind="vhost", socket=str(path))
+            assert path.is_socket()
+        path.unlink()
 
 
 def test_pcap_files(wired: dataplane.Dataplane, tmp_path: pathlib.Path) -> None:

@@ -112,12 +112,12 @@ static const struct rte_vhost_device_ops callbacks = {
 	.vring_state_changed = queue_changes,
 };
 
-/* As server: a socket that nobody answers on is left from a process that was killed. */
+/* As server: a socket that nobody has any more is left from a process that was killed. */
 static int remove_stale(const char *path, struct failure *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat status;
-	bool answered;
+	bool stale;
 	int fd;
 
 	if (lstat(path, &status) != 0)
@@ -125,10 +125,13 @@ static int remove_stale(const char *path, struct failure *why)
 	if (!S_ISSOCK(status.st_mode))
 		return fail(why, FAIL_EXISTS, "socket %s: there is another file", path);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	answered = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fail(why, FAIL_IO, "socket %s: %s", path, strerror(errno));
+	/* Any other error is a server's: it accepts nobody at the moment, or its socket is of another type. */
+	stale = connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 && errno == ECONNREFUSED;
 	close(fd);
-	if (answered)
+	if (!stale)
 		return fail(why, FAIL_BUSY, "socket %s: another process serves it", path);
 	unlink(path);
 	return 0;
