@@ -230,6 +230,8 @@ def test_vhost_sockets_that_cannot_be(wired: dataplane.Dataplane, tmp_path: path
         with pytest.raises(dataplane.RefusedError) as raised:
             wired.call("port_add", name="p", kind="vhost", socket=path)
         assert raised.value.code == code
+    with pytest.raises(dataplane.RefusedError, match="served: Operation not permitted"):
+        wired.call("port_add", name="p", kind="vhost", socket="/sys/p4kube")
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(tmp_path / "stale"))
     stale.close()

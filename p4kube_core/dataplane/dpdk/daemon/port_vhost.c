@@ -140,6 +140,7 @@ static int remove_stale(const char *path, struct failure *why)
 static int serve(struct vhost_port *self, bool server, struct failure *why)
 {
 	uint64_t flags = server ? 0 : RTE_VHOST_USER_CLIENT;
+	int error;
 
 	if (rte_vhost_driver_register(self->path, flags) != 0)
 		return fail(why, FAIL_IO, "socket %s: cannot be registered", self->path);
@@ -147,9 +148,10 @@ static int serve(struct vhost_port *self, bool server, struct failure *why)
 	    rte_vhost_driver_callback_register(self->path, &callbacks) == 0 &&
 	    rte_vhost_driver_start(self->path) == 0)
 		return 0;
+	error = errno; /* of bind(): the next removes a file that may not be there */
 	rte_vhost_driver_unregister(self->path);
 	return fail(why, FAIL_IO, "socket %s: cannot be %s: %s", self->path,
-		    server ? "served" : "connected to", strerror(errno));
+		    server ? "served" : "connected to", strerror(error));
 }
 
 static void list(struct vhost_port *self)
