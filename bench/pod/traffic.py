@@ -11,7 +11,8 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -56,6 +57,12 @@ def _wait_for_listener(server: hosts.Host) -> None:
 def tcp_gbits(client: hosts.Host, seconds: int) -> float:
     """One connection, offloads as they are."""
     return float(_iperf(client, seconds)["end"]["sum_received"]["bits_per_second"]) / 1e9
+
+
+def tcp_gbits_at_once(clients: Sequence[hosts.Host], seconds: int) -> list[float]:
+    """One connection each, begun in this order."""
+    with ThreadPoolExecutor(len(clients)) as threads:
+        return list(threads.map(lambda client: tcp_gbits(client, seconds), clients))
 
 
 def udp_kpps(client: hosts.Host, seconds: int) -> float:

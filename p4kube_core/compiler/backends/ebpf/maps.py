@@ -18,9 +18,8 @@ _METER: Final = "sizeof(struct p4k_meter_cell)"
 _MAPPED: Final = "BPF_F_MMAPABLE"  # control writes it as it would its own memory
 _GROWING: Final = "BPF_F_NO_PREALLOC"
 _OF_ANY_SIZE: Final = "BPF_F_INNER_MAP"
-
-
 _MOST_IN_CODE: Final = 16
+_MOST_REMEMBERED: Final = 256  # bytes of action data; clang copies no more than some 500 at once
 
 
 def are_in_code(of: layout.TableLayout) -> bool:
@@ -28,6 +27,11 @@ def are_in_code(of: layout.TableLayout) -> bool:
     entries = len(of.table.entries)
     fixed = of.kind is layout.TableKind.EXACT and of.table.const_entries
     return fixed and 0 < entries <= _MOST_IN_CODE and of.counter is None and of.meter is None
+
+
+def remembers(of: layout.TableLayout) -> bool:
+    """Whether a table has a cache of what keys have found."""
+    return of.kind is layout.TableKind.TERNARY and of.data_bytes <= _MOST_REMEMBERED
 
 
 def write(unit: Unit) -> None:
@@ -76,7 +80,8 @@ def _table(unit: Unit, of: layout.TableLayout) -> None:
                 _outer(unit, name, _fields("HASH", entries, 4 + of.key_bytes, entry, _GROWING))
                 mask = f"P4K_BPF_MASK_BYTES + {of.key_bytes}"
                 _outer(unit, f"masks_{of.index}", _fields("ARRAY", "P4K_BPF_MASKS", 4, mask))
-                _cache(unit, of)
+    if remembers(of):
+        _cache(unit, of)
     both = f"P4K_BPF_DEFAULT_BYTES({of.data_bytes})"
     _map(unit, f"default_{of.index}", _fields("ARRAY", _SLOTS, 4, both))
 

@@ -28,7 +28,8 @@ def write(unit: Unit) -> None:
     for table in tables:
         if table.kind is layout.TableKind.TERNARY:
             _search_ternary(unit, table)
-            _find_ternary(unit, table)
+            if maps.remembers(table):
+                _find_ternary(unit, table)
         elif maps.are_in_code(table):
             _find_in_code(unit, table)
         _apply(unit, table)
@@ -204,7 +205,10 @@ def _look_up(unit: Unit, of: layout.TableLayout) -> None:
     if of.kind is layout.TableKind.TERNARY:
         _key(unit, of, "wanted")
         code.own()
-        code.line(f"entry = {unit.function('find', of.table.name)}(s, both);")
+        if maps.remembers(of):
+            code.line(f"entry = {unit.function('find', of.table.name)}(s, both);")
+        else:
+            code.line(f"entry = {unit.function('search', of.table.name)}(s);")
         return
     _key(unit, of, "key")
     code.own()
