@@ -95,7 +95,7 @@ static int put_default(int map, uint32_t slot, const struct p4k_table_spec *spec
 
 	if (bpf_map_lookup_elem(map, &slot, value.bytes) != 0)
 		return -EIO;
-	mirror_default_value(spec, entry, both->entries + (both->place ^ 1) * P4K_BPF_STRIDE(spec->data_bytes));
+	mirror_default_value(spec, entry, both->entries + ((both->place & 1) ^ 1) * P4K_BPF_STRIDE(spec->data_bytes));
 	ret = put_fallback(map, slot, &value);
 	both->place ^= 1;
 	return ret == 0 ? put_fallback(map, slot, &value) : ret;
