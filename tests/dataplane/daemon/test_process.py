@@ -35,7 +35,7 @@ def start(variant: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_hello(dp: dataplane.Dataplane) -> None:
     hello, _ = dp.call("hello")
-    assert (hello["pid"], hello["abi"], hello["workers"]) == (dp.process.pid, 3, 1)
+    assert (hello["pid"], hello["abi"], hello["workers"]) == (dp.process.pid, 4, 1)
 
 
 def test_it_rests_when_nothing_comes(
