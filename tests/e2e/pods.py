@@ -93,6 +93,10 @@ class Node:
         assert pid is not None
         return pid
 
+    def _is_another(self, name: str, pid: int) -> bool:
+        """For a moment between two there is none."""
+        return private_agent.read_pid(self.state / f"{name}.pid") not in (None, pid)
+
     def kill(self, *names: str) -> None:
         """Kill agent and data planes, and wait until the next ones have settled everything."""
         before = {name: self.pid(name) for name in names}
@@ -100,7 +104,7 @@ class Node:
             os.kill(pid, signal.SIGKILL)
         if "agent" in names:
             self.start()
-        assert eventually(lambda: all(self.pid(name) != pid for name, pid in before.items()))
+        assert eventually(lambda: all(self._is_another(name, pid) for name, pid in before.items()))
         assert eventually(lambda: all(one["settled"] for one in self.status()["endpoints"]))
 
     @contextmanager

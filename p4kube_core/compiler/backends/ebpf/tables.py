@@ -183,7 +183,7 @@ def _find_ternary(unit: Unit, of: layout.TableLayout) -> None:
         "\treturn NULL;",
         f"if (cached->owner == owner && p4k_is_key(cached->key, s->buffers.wanted, {words}))",
         f"\treturn cached->found ? ({_FOUND})cached->entry : NULL;",
-        "p4k_disown(&cached->owner);",
+        "p4k_disown(&cached->owner, owner, &s->work);",
         f"found = {unit.function('search', of.table.name)}(s);",
         f"__builtin_memcpy(cached->key, s->buffers.wanted, {8 * words});",
         "cached->found = found != NULL;",

@@ -223,12 +223,14 @@ P4K_INLINE bool p4k_is_key(const uint64_t *a, const uint64_t *b, uint32_t words)
 }
 
 /*
- * Nobody's while it is being written. Also, no processor reads the table before it has read the generation
- * that it will say it is of: this orders the two.
+ * Nobody's while it is being written. The slot, by which the table is found, becomes that of `owner`: so what is read of the
+ * table depends on the generation that was read, and no processor reads it first.
  */
-P4K_INLINE void p4k_disown(uint64_t *owner)
+P4K_INLINE void p4k_disown(uint64_t *at, uint64_t owner, struct p4k_work *w)
 {
-	__sync_lock_test_and_set(owner, 0);
+	p4k_hide(owner);
+	*(volatile uint64_t *)at = 0;
+	*(volatile uint32_t *)&w->slot = (uint32_t)owner - 1;
 }
 
 /* --- counters ----------------------------------------------------------------------------- */
