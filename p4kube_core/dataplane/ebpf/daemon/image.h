@@ -59,12 +59,6 @@ void images_sweep(void);
 /* And pins and files of its programs that no device has. */
 void images_remove_unused(void);
 
-/* How packets leave a device by a P4 port; NULL: they do not. */
-int image_set_exit(struct image *image, uint32_t slot, uint32_t p4_port,
-		   const struct p4k_bpf_exit *way, struct failure *why);
-
-bool image_has_exit(const struct image *image, uint32_t slot, uint32_t p4_port);
-
 /* Descriptor of a map, or -1 where the program has none of that name. */
 int image_map(const struct image *image, const char *name);
 /* Of the map NAME_INDEX. */

@@ -14,6 +14,7 @@
 #include "../runtime/p4k_bpf.h"
 #include "bytes.h"
 #include "mirror_bytes.h"
+#include "mirror_default.h"
 #include "mirror_masks.h"
 #include "outer.h"
 
@@ -67,54 +68,6 @@ void mirror_clear_released(struct mirror *mirror)
 {
 	while (mirror->n_released > 0)
 		clear(mirror, mirror->released[--mirror->n_released]);
-}
-
-/* To be written in place of what a slot has in a default_I. */
-struct fallback {
-	uint8_t bytes[8 + 2 * MIRROR_VALUE_MAX];
-};
-
-static struct p4k_bpf_default *fallback_of(struct fallback *value)
-{
-	return (struct p4k_bpf_default *)value->bytes;
-}
-
-static int put_fallback(int map, uint32_t slot, struct fallback *value)
-{
-	fallback_of(value)->generation++;
-	return bpf_map_update_elem(map, &slot, value->bytes, BPF_ANY) == 0 ? 0 : -EIO;
-}
-
-/* First the place that is not in force, then the word that says which one is. */
-static int put_default(int map, uint32_t slot, const struct p4k_table_spec *spec,
-		       const struct p4k_entry *entry)
-{
-	struct fallback value;
-	struct p4k_bpf_default *both = fallback_of(&value);
-	int ret;
-
-	if (bpf_map_lookup_elem(map, &slot, value.bytes) != 0)
-		return -EIO;
-	mirror_default_value(spec, entry, both->entries + ((both->place & 1) ^ 1) * P4K_BPF_STRIDE(spec->data_bytes));
-	ret = put_fallback(map, slot, &value);
-	both->place ^= 1;
-	return ret == 0 ? put_fallback(map, slot, &value) : ret;
-}
-
-int mirror_invalidate(const struct mirror *mirror)
-{
-	struct fallback value;
-
-	if (mirror->spec->kind != P4K_TERNARY)
-		return 0;
-	if (bpf_map_lookup_elem(mirror->maps.fallback, &mirror->place.slot, value.bytes) != 0)
-		return -EIO;
-	return put_fallback(mirror->maps.fallback, mirror->place.slot, &value);
-}
-
-int mirror_default(struct mirror *mirror, const struct p4k_table *table)
-{
-	return put_default(mirror->maps.fallback, mirror->place.slot, mirror->spec, p4k_default(table));
 }
 
 static int put_one(int map, const uint8_t *key, const uint8_t *value)
@@ -449,29 +402,6 @@ void mirror_free(struct mirror *mirror)
 
 /* --- a table that changes hands ------------------------------------------------------------- */
 
-/* Whether its default is the one that its program brings. */
-static bool has_own_default(const struct mirror *mirror, const struct p4k_table *table)
-{
-	const struct p4k_table_spec *spec = mirror->spec;
-	const struct p4k_entry *entry = p4k_default(table);
-
-	return entry->action == spec->default_action &&
-	       memcmp(entry->data, spec->default_data, spec->data_bytes) == 0;
-}
-
-/* The entry for the program's own default. */
-static int put_own_default(const struct mirror *at)
-{
-	const struct p4k_table_spec *spec = at->spec;
-	union {
-		struct p4k_entry entry;
-		uint8_t bytes[sizeof(struct p4k_entry) + MIRROR_VALUE_MAX];
-	} own = {.entry = {.slot = spec->size, .action = spec->default_action}};
-
-	memcpy(own.entry.data, spec->default_data, spec->data_bytes);
-	return put_default(at->maps.fallback, at->place.slot, spec, &own.entry);
-}
-
 int mirror_share(const struct mirror *mirror, const struct p4k_table *table,
 		 struct mirror_place with, struct failure *why)
 {
@@ -481,9 +411,7 @@ int mirror_share(const struct mirror *mirror, const struct p4k_table *table,
 	unsigned int n = 0;
 
 	go_to(&other, with);
-	ret = has_own_default(mirror, table) ? put_own_default(&other) :
-					       put_default(other.maps.fallback, with.slot, other.spec,
-							   p4k_default(table));
+	ret = mirror_default_share(mirror, table, &other);
 	if (mirror->spec->kind == P4K_TERNARY)
 		masks = outer_get(mirror->maps.masks, mirror->place.slot);
 	if (masks >= 0)
@@ -500,7 +428,7 @@ int mirror_share(const struct mirror *mirror, const struct p4k_table *table,
 
 void mirror_move(struct mirror *mirror, struct p4k_table *table, struct mirror_place to)
 {
-	bool own = has_own_default(mirror, table);
+	bool own = mirror_has_own_default(mirror, table);
 
 	go_to(mirror, to);
 	table->writer->spec = mirror->spec;

@@ -8,7 +8,7 @@
 
 #include "device.h"
 #include "hook.h"
-#include "image.h"
+#include "image_exit.h"
 #include "kept.h"
 #include "wire_request.h"
 
