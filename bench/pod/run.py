@@ -140,8 +140,7 @@ def beside_routing(
     """What a connection gets over what one by host routing gets meanwhile."""
     if name == ROUTING:
         return 1.0
-    clients = [places[of].client for of in (name, ROUTING)]
-    if not is_first:
-        clients.reverse()
-    rates = traffic.tcp_gbits_at_once(clients, seconds)
-    return rates[0] / rates[1] if is_first else rates[1] / rates[0]
+    order = (name, ROUTING) if is_first else (ROUTING, name)
+    clients = [places[of].client for of in order]
+    rates = dict(zip(order, traffic.tcp_gbits_at_once(clients, seconds), strict=True))
+    return rates[name] / rates[ROUTING]

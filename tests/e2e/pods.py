@@ -71,6 +71,10 @@ class Node:
         with client.AgentClient(self.state) as agent:
             return agent.status()
 
+    def connect(self, device: int, *, read_only: bool = False) -> blocking.BlockingSession:
+        """P4Runtime with a device."""
+        return blocking.connect(settings.address_of(self.state), device, read_only=read_only)
+
     def session(self, function: str, *, read_only: bool = True) -> blocking.BlockingSession:
         """P4Runtime with what this function has on the one pod's wire that has it."""
         (number,) = (
@@ -78,7 +82,7 @@ class Node:
             for one in self.status()["instances"]
             if one["name"].startswith(f"{function}@")
         )
-        return blocking.connect(settings.address_of(self.state), number, read_only=read_only)
+        return self.connect(number, read_only=read_only)
 
     def counted(self, function: str, table: str) -> Counter[str]:
         """Packets that a table's entries have counted there, by the names of what they are for."""

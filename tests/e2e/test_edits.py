@@ -44,41 +44,25 @@ class Edit:
         return firewall(*self.rules) + attach("wall")
 
 
+ADDED: Final = (
+    "1000000 echo: from 1, udp, to 5353: allow",
+    "1000000 echo: from 2, udp, of 5353: allow",
+    "999990 bulk: from 1, tcp, to 5201: allow",
+    "999990 bulk: from 2, tcp, of 5201: allow",
+    "999980 web: from 1, tcp, to 8080: allow",
+    "999980 web: from 2, tcp, of 8080: allow",
+    "999970 ping: icmp: allow",
+    "999960 many: tcp, to 7000 & fffc: allow",
+    "999960 many: tcp, to 7004 & fffe: allow",
+)
+DENIED: Final = "2000000 shut: from 1, tcp, to 8080: deny"
 EDITS: Final = {
-    "rules are added": Edit(
-        (*FIRST, PING, MANY),
-        (
-            "1000000 echo: from 1, udp, to 5353: allow",
-            "1000000 echo: from 2, udp, of 5353: allow",
-            "999990 bulk: from 1, tcp, to 5201: allow",
-            "999990 bulk: from 2, tcp, of 5201: allow",
-            "999980 web: from 1, tcp, to 8080: allow",
-            "999980 web: from 2, tcp, of 8080: allow",
-            "999970 ping: icmp: allow",
-            "999960 many: tcp, to 7000 & fffc: allow",
-            "999960 many: tcp, to 7004 & fffe: allow",
-        ),
-    ),
-    "a port is denied": Edit(
-        (*FIRST, PING, MANY, SHUT),
-        (
-            "2000000 shut: from 1, tcp, to 8080: deny",
-            "1000000 echo: from 1, udp, to 5353: allow",
-            "1000000 echo: from 2, udp, of 5353: allow",
-            "999990 bulk: from 1, tcp, to 5201: allow",
-            "999990 bulk: from 2, tcp, of 5201: allow",
-            "999980 web: from 1, tcp, to 8080: allow",
-            "999980 web: from 2, tcp, of 8080: allow",
-            "999970 ping: icmp: allow",
-            "999960 many: tcp, to 7000 & fffc: allow",
-            "999960 many: tcp, to 7004 & fffe: allow",
-        ),
-        web=False,
-    ),
+    "rules are added": Edit((*FIRST, PING, MANY), ADDED),
+    "a port is denied": Edit((*FIRST, PING, MANY, SHUT), (DENIED, *ADDED), web=False),
     "every rule gets another priority": Edit(
         (MANY, WEB, PING, iperf.RULE, ECHO, SHUT),
         (
-            "2000000 shut: from 1, tcp, to 8080: deny",
+            DENIED,
             "1000000 many: tcp, to 7000 & fffc: allow",
             "1000000 many: tcp, to 7004 & fffe: allow",
             "999990 web: from 1, tcp, to 8080: allow",

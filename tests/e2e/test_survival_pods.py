@@ -8,9 +8,7 @@ from typing import Final
 
 import pytest
 
-from p4kube_core.agent import settings
 from p4kube_core.cli.demo import traffic
-from p4kube_core.switch import blocking
 from p4kube_core.switch.values import Kind, Update
 from tests.e2e import iperf, tracing
 from tests.e2e.pods import Node, Pod, eventually
@@ -27,7 +25,7 @@ def start(node: Node, pod: Pod, target: str) -> None:
     node.play(PLAYED, "--target", target)
     assert node.cni("ADD", pod) is None
     first = node.status()["instances"][0]["device_id"]
-    with blocking.connect(settings.address_of(node.state), first) as session:
+    with node.connect(first) as session:
         entry = next(e for e in session.read_table() if e.priority)
         session.write([Update(Kind.INSERT, replace(entry, priority=entry.priority + 7))])
 
@@ -35,8 +33,7 @@ def start(node: Node, pod: Pod, target: str) -> None:
 def entries(node: Node) -> dict[str, set[str]]:
     found = {}
     for device in node.status()["instances"]:
-        address, number = settings.address_of(node.state), device["device_id"]
-        with blocking.connect(address, number, read_only=True) as session:
+        with node.connect(device["device_id"], read_only=True) as session:
             found[device["name"]] = {repr(entry) for entry in session.read_table()}
     return found
 

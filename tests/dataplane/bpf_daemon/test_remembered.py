@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 
@@ -15,7 +14,9 @@ from tests.dataplane.bpf_daemon.test_tables import (
     TERNARY,
     A,
     frame,
+    put_in_slot,
     read,
+    slot_of_device,
     tail,
     ternary,
     where,
@@ -86,25 +87,14 @@ def test_devices_of_one_program_do_not_know_of_each_other(
         assert device.collect("r4") == device.collect("r5") == []
 
 
-def slots(bpf: process.Process) -> set[int]:
-    kept = bpf.bpffs.with_name("bpf.kept")
-    return {json.loads(path.read_text())["slot"] for path in kept.glob("device-*")}
-
-
 def test_a_device_knows_nothing_of_the_one_whose_slot_it_has(
     device: process.Process, switch: artifact.Artifact
 ) -> None:
     assert write(device, TERNARY, RULE) == []
     assert [where(device, frame(A)) for _ in range(2)] == [1, 1]
-    before = slots(device)
-    for _ in range(2000):  # the kernel lets the slot be free later
-        device.call("device_remove", id=1)
-        device.put("device_add", 1, switch)
-        if slots(device) == before:
-            break
-    assert slots(device) == before
-    for number in (1, 2, 3):
-        device.call("wire", device=1, port=number, name=f"r{number}")
+    slot = slot_of_device(device)
+    device.call("device_remove", id=1)
+    put_in_slot(device, switch, slot)
     assert where(device, frame(A)) is None
 
 

@@ -135,6 +135,13 @@ def assert_joined(dp: dataplane.Dataplane, guest: Guest) -> None:
     arrive(dp, guest.dp)
 
 
+def join(wired: dataplane.Dataplane, guest: Guest, path: str) -> None:
+    """A guest on a vhost socket that the data plane serves."""
+    add(wired, kind="vhost", socket=path)
+    guest.plug(f"net_virtio_user0,path={path},queue_size=256")
+    assert_joined(wired, guest)
+
+
 def test_vhost_server(wired: dataplane.Dataplane, guest: Guest, tmp_path: pathlib.Path) -> None:
     path = str(tmp_path / "vhost.sock")
     add(wired, kind="vhost", socket=path, server=True)
@@ -157,9 +164,7 @@ def test_a_guest_that_came_before_another_went_keeps_the_port(
 ) -> None:
     """As when a virtual machine moves from one process to another on its node."""
     path = str(tmp_path / "vhost.sock")
-    add(wired, kind="vhost", socket=path)
-    guest.plug(f"net_virtio_user0,path={path},queue_size=256")
-    assert_joined(wired, guest)
+    join(wired, guest, path)
     (tmp_path / "next").mkdir()
     after = Guest(tmp_path / "next", guest.variant, guest.wire)
     try:
@@ -180,9 +185,7 @@ def test_a_guest_that_does_not_take_its_packets(
     wired: dataplane.Dataplane, guest: Guest, tmp_path: pathlib.Path
 ) -> None:
     path = str(tmp_path / "vhost.sock")
-    add(wired, kind="vhost", socket=path)
-    guest.plug(f"net_virtio_user0,path={path},queue_size=256")
-    assert_joined(wired, guest)
+    join(wired, guest, path)
     sent = wired.ports()["p"]["tx_packets"]
     guest.dp.process.send_signal(signal.SIGSTOP)
     wired.inject("r2", *[FRAME] * 1000)

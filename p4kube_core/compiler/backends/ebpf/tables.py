@@ -225,7 +225,7 @@ def _apply(unit: Unit, of: layout.TableLayout) -> None:
     code = unit.code
     name = unit.function("apply", of.table.name)
     both = f"both = bpf_map_lookup_elem(&default_{of.index}, &s->work.slot);"
-    ternary = of.kind is layout.TableKind.TERNARY
+    remembers = maps.remembers(of)
     code.function(f"P4K_GLOBAL int {name}(struct __sk_buff *skb)", f"table {of.table.name}")
     code.lines(
         "struct state *const s = p4k_enter(skb);",
@@ -233,17 +233,17 @@ def _apply(unit: Unit, of: layout.TableLayout) -> None:
         "const struct p4k_bpf_entry *entry = NULL;",
         "uint32_t ran = 0;",
     )
-    if of.fields and not ternary and not maps.are_in_code(of):
+    if of.fields and of.kind is not layout.TableKind.TERNARY and not maps.are_in_code(of):
         code.line("void *table;")
     code.lines("", "if (!s)", "\treturn 0;")
-    if ternary:  # which looks at it for its generation
+    if remembers:  # which looks at it for its generation
         code.lines(both, "if (!both)", "\treturn 0;")
     if of.fields:
         _look_up(unit, of)
     code.line("if (entry) {")
     code.line(f"\tran = {dialect.HIT};")
     code.line("} else {")
-    if not ternary:
+    if not remembers:
         code.lines(f"\t{both}", "\tif (!both)", "\t\treturn 0;")
     code.line(f"\tentry = p4k_default(both, P4K_BPF_STRIDE({of.data_bytes}));")
     code.line("}")
