@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import itertools
 import json
+import math
 import os
 import platform
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -25,10 +27,20 @@ class Measure:
     digits: int = 1
 
 
+class Verdict(StrEnum):
+    MET = "met"
+    OPEN = "not to be told from it"
+    MISSED = "MISSED"
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What ours shall be: over a peer's within a round, or by itself; the median counts."""
+    """What ours shall be: over a peer's within a round, or by itself; the median counts.
+
+    One that is short of it by no more than its error is not called missed: of two that are the
+    same, either is the slower one half of the time.
+    """
 
     measure: Measure
     ours: str
@@ -36,13 +48,16 @@ class Goal:
     least: float | None = None
     most: float | None = None
 
-    def value(self, rounds: Rounds) -> float:
-        if self.peer is None:
-            return statistics.median(rounds[self.ours])
-        return _ratio(rounds[self.ours], rounds[self.peer])
+    def values(self, rounds: Rounds) -> Sequence[float]:
+        return rounds[self.ours] if self.peer is None else _ratios(rounds, self.ours, self.peer)
 
-    def met(self, rounds: Rounds) -> bool:
-        value = self.value(rounds)
+    def verdict(self, rounds: Rounds) -> Verdict:
+        values = self.values(rounds)
+        if self._allows(statistics.median(values)):
+            return Verdict.MET
+        return Verdict.OPEN if any(map(self._allows, interval(values))) else Verdict.MISSED
+
+    def _allows(self, value: float) -> bool:
         return (self.least is None or value >= self.least) and (
             self.most is None or value <= self.most
         )
@@ -55,6 +70,26 @@ class Goal:
     @property
     def wanted(self) -> str:
         return f"at least {self.least}" if self.least is not None else f"at most {self.most}"
+
+    def line(self, rounds: Rounds) -> str:
+        values = self.values(rounds)
+        low, high = interval(values)
+        return (
+            f"{self.what}: {statistics.median(values):.2f} ({low:.2f}-{high:.2f}), "
+            f"wanted {self.wanted}: {self.verdict(rounds)}"
+        )
+
+    def to_json(self, rounds: Rounds) -> dict[str, Any]:
+        values = self.values(rounds)
+        return {
+            "measure": self.measure.name,
+            "ours": self.ours,
+            "peer": self.peer,
+            "value": statistics.median(values),
+            "interval": interval(values),
+            "wanted": self.wanted,
+            "verdict": self.verdict(rounds),
+        }
 
 
 @final
@@ -85,16 +120,11 @@ class Figures:
                 spread = f"{low:.{measure.digits}f}-{high:.{measure.digits}f}"
                 line = f"  {candidate:{width}} {middle:9.{measure.digits}f} {spread:>17}"
                 if self.compared:
-                    ratio = _ratio(rounds[candidate], rounds[self.candidates[0]])
-                    line += f" {ratio:{width + 6}.2f}"
+                    ratios = _ratios(rounds, candidate, self.candidates[0])
+                    line += f" {statistics.median(ratios):{width + 6}.2f}"
                 lines.append(line)
             lines.append("")
-        for goal in self.goals:
-            rounds = self.rounds[goal.measure.name]
-            lines.append(
-                f"{goal.what}: {goal.value(rounds):.2f}, wanted {goal.wanted}: "
-                f"{'met' if goal.met(rounds) else 'MISSED'}"
-            )
+        lines += (goal.line(self.rounds[goal.measure.name]) for goal in self.goals)
         return "\n".join(lines).rstrip()
 
     def to_json(self) -> dict[str, Any]:
@@ -103,17 +133,7 @@ class Figures:
             "measures": {
                 m.name: {"unit": m.unit, "rounds": self.rounds[m.name]} for m in self.measures
             },
-            "goals": [
-                {
-                    "measure": goal.measure.name,
-                    "ours": goal.ours,
-                    "peer": goal.peer,
-                    "value": goal.value(self.rounds[goal.measure.name]),
-                    "wanted": goal.wanted,
-                    "met": goal.met(self.rounds[goal.measure.name]),
-                }
-                for goal in self.goals
-            ],
+            "goals": [goal.to_json(self.rounds[goal.measure.name]) for goal in self.goals],
         }
 
     def write(self, json_file: Path | None, plot_file: Path | None) -> None:
@@ -135,6 +155,20 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Where the median lies with a confidence of 95 %, whatever the values' distribution; of fewer
+    than six values all that there is (order statistics by the sign test).
+    """
+    ordered = sorted(values)
+    size, outside, beyond = len(ordered), 0, 0.0
+    for lower in range((size - 1) // 2):
+        beyond += math.comb(size, lower) / 2**size
+        if beyond > 0.025:
+            break
+        outside = lower
+    return ordered[outside], ordered[-1 - outside]
+
+
 def percentile(values: Iterable[float], percent: float) -> float:
     """The least value that so many percent do not exceed."""
     ordered = sorted(values)
@@ -154,8 +188,8 @@ def machine() -> dict[str, str]:
     }
 
 
-def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    return statistics.median(o / t for o, t in zip(ours, theirs, strict=True))
+def _ratios(rounds: Rounds, ours: str, theirs: str) -> list[float]:
+    return [o / t for o, t in zip(rounds[ours], rounds[theirs], strict=True)]
 
 
 # --- The picture.

@@ -18,6 +18,7 @@ from p4kube_core import errors
 from p4kube_core.cli import machine
 
 ROUTING: Final = "host routing"
+AGAIN: Final = "host routing, again"  # what it is over the other says how much the figures tell
 ATTACHED: Final = "p4kube on the pod"
 WIRE: Final = "p4kube as wire"
 NFTABLES: Final = "nftables container"
@@ -28,7 +29,7 @@ PINGS: Final = 250  # at a time, for each second of a measurement
 TURNS: Final = 4  # in a round: what disturbs the machine for a while is shared by all
 
 TCP: Final = figures.Measure("TCP", "Gbit/s", 2)
-# Both at the same time, on the same processors: what disturbs the machine disturbs both.
+# Both at the same time: what each gets of the processors that they share.
 BESIDE: Final = figures.Measure("TCP beside host routing", "of its rate", 2)
 UDP: Final = figures.Measure("UDP of 64 bytes", "1000 packets/s", 0)
 P50: Final = figures.Measure("ping, p50", "us", 1)
@@ -38,7 +39,7 @@ GOALS: Final = tuple(
     goal
     for ours in (ATTACHED, WIRE)
     for goal in (
-        figures.Goal(BESIDE, ours, ROUTING, least=1.0),
+        figures.Goal(TCP, ours, ROUTING, least=1.0),
         figures.Goal(P99, ours, NFTABLES, most=0.5),
     )
 )
@@ -91,6 +92,7 @@ def candidates(target: str) -> Mapping[str, sites.Between]:
         ROUTING: sites.routing,
         **ours,
         WIRE: sites.wire(wanted, target),
+        AGAIN: sites.routing,
         NFTABLES: sites.container(rules.nftables(wanted)),
         SETS: sites.container(rules.nftables_sets(wanted)),
     }
@@ -103,7 +105,10 @@ def check(name: str, place: sites.Site) -> None:
         errors.MachineError: it filters otherwise.
     """
     traffic.ping_us(place.client, 3)
-    for port, passes in ((traffic.OPEN_PORT, True), (traffic.DENIED_PORT, name == ROUTING)):
+    for port, passes in (
+        (traffic.OPEN_PORT, True),
+        (traffic.DENIED_PORT, name in (ROUTING, AGAIN)),
+    ):
         if traffic.connects(place, port) != passes:
             wanted = "let through" if passes else "denied"
             raise errors.MachineError(f"{name}: want TCP to port {port} {wanted}, it is not")

@@ -25,19 +25,38 @@ def test_a_ratio_is_the_median_of_those_within_a_round() -> None:
 
 
 @pytest.mark.parametrize(
-    ("least", "most", "met"),
-    [(1.5, None, True), (1.6, None, False), (None, 1.5, True), (None, 1.4, False)],
+    ("least", "most", "verdict"),
+    [
+        (1.5, None, "met"),
+        (1.6, None, "not to be told from it"),
+        (2.1, None, "MISSED"),
+        (None, 1.5, "met"),
+        (None, 1.4, "not to be told from it"),
+        (None, 1.0, "MISSED"),
+    ],
 )
-def test_a_goal_is_met_or_missed(least: float | None, most: float | None, met: bool) -> None:
+def test_a_goal_is_met_or_missed_or_within_the_error(
+    least: float | None, most: float | None, verdict: str
+) -> None:
     made = of(figures.Goal(RATE, "<ours>", "theirs", least, most))
-    assert made.table().endswith("met" if met else "MISSED")
+    assert made.table().endswith(f": {verdict}")
     (said,) = made.to_json()["goals"]
-    assert (said["value"], said["met"]) == (1.5, met)
+    assert (said["value"], said["interval"], said["verdict"]) == (1.5, (1.1, 2.0), verdict)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "outside"), [(1, 0), (2, 0), (5, 0), (6, 0), (8, 0), (9, 1), (12, 2), (25, 7)]
+)
+def test_the_interval_of_a_median_leaves_out_what_a_sign_test_does(
+    rounds: int, outside: int
+) -> None:
+    values = [float(value) for value in range(rounds)]
+    assert figures.interval(values[::-1]) == (values[outside], values[-1 - outside])
 
 
 def test_a_goal_without_a_peer_is_of_the_figure_itself() -> None:
-    table = of(figures.Goal(RATE, "<ours>", most=14.9)).table()
-    assert table.endswith("rate: <ours>, Gbit/s: 15.00, wanted at most 14.9: MISSED")
+    table = of(figures.Goal(RATE, "<ours>", most=1.9)).table()
+    assert table.endswith("rate: <ours>, Gbit/s: 15.00 (2.00-110.00), wanted at most 1.9: MISSED")
 
 
 def test_the_picture_has_a_bar_each() -> None:
