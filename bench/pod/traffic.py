@@ -11,8 +11,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -54,15 +53,10 @@ def _wait_for_listener(server: hosts.Host) -> None:
         time.sleep(0.02)
 
 
-def tcp_gbits(client: hosts.Host, seconds: int) -> float:
-    """One connection, offloads as they are."""
-    return float(_iperf(client, seconds)["end"]["sum_received"]["bits_per_second"]) / 1e9
-
-
-def tcp_gbits_at_once(clients: Sequence[hosts.Host], seconds: int) -> list[float]:
-    """One connection each, begun in this order."""
-    with ThreadPoolExecutor(len(clients)) as threads:
-        return list(threads.map(lambda client: tcp_gbits(client, seconds), clients))
+def tcp_gbits(client: hosts.Host, seconds: int, connections: int = 1) -> float:
+    """Of all connections together, offloads as they are."""
+    end = _iperf(client, seconds, "--parallel", str(connections))["end"]
+    return float(end["sum_received"]["bits_per_second"]) / 1e9
 
 
 def udp_kpps(client: hosts.Host, seconds: int) -> float:

@@ -57,6 +57,17 @@ P4K_INLINE bool p4k_untag(struct __sk_buff *skb)
 	return !bpf_skb_vlan_pop(skb);
 }
 
+/*
+ * A sender on this node keeps its half of a TCP packet for a retransmission, and as long as it is shared the receiver
+ * queues each packet by itself, where it would join them (skb_try_coalesce). The node's routing has a copy made of the
+ * headers, which ends that; what does not go through it wants the same. Moves nothing; without memory all stays.
+ */
+P4K_INLINE void p4k_unshare(struct __sk_buff *skb)
+{
+	if (skb->gso_segs > 1)
+		bpf_skb_change_head(skb, 0, 0);
+}
+
 /* Out of an interface, or on where it is; 0: there is no such way from where the packet came in. */
 P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exit *way, int *verdict)
 {
@@ -77,6 +88,7 @@ P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exi
 	}
 	if (way->place)
 		return 0; /* into the host from elsewhere */
+	p4k_unshare(skb);
 	if (way->peer && !from_egress) {
 		/* It is for the pod, whatever the address of this end of the wire. */
 		if (skb->pkt_type == 3 /* PACKET_OTHERHOST */)
