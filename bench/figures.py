@@ -19,6 +19,10 @@ Rounds = dict[str, list[float]]
 """Of one measure: for each candidate a value each round."""
 
 
+LEAST_ROUNDS: Final = 6
+"""Fewer bound no median with a confidence of 95 %."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -39,7 +43,7 @@ class Goal:
     """What ours shall be: over a peer's within a round, or by itself; the median counts.
 
     One that is short of it by no more than its error is not called missed: of two that are the
-    same, either is the slower one half of the time.
+    same, either is the slower one half of the time. Nor is one of too few rounds to know.
     """
 
     measure: Measure
@@ -55,7 +59,8 @@ class Goal:
         values = self.values(rounds)
         if self._allows(statistics.median(values)):
             return Verdict.MET
-        return Verdict.OPEN if any(map(self._allows, interval(values))) else Verdict.MISSED
+        known = len(values) >= LEAST_ROUNDS and not any(map(self._allows, interval(values)))
+        return Verdict.MISSED if known else Verdict.OPEN
 
     def _allows(self, value: float) -> bool:
         return (self.least is None or value >= self.least) and (
@@ -157,7 +162,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """Where the median lies with a confidence of 95 %, whatever the values' distribution; of fewer
-    than six values all that there is (order statistics by the sign test).
+    than LEAST_ROUNDS values all that there is (order statistics by the sign test).
     """
     ordered = sorted(values)
     size, outside, beyond = len(ordered), 0, 0.0

@@ -23,6 +23,8 @@ ROUTING: Final = "host routing"
 AGAIN: Final = "host routing, again"  # what it is over the other says how much the figures tell
 ATTACHED: Final = "p4kube on the pod"
 WIRE: Final = "p4kube as wire"
+BRIDGE: Final = "bridge"
+BRIDGED: Final = "p4kube on a bridged pod"
 NFTABLES: Final = "nftables container"
 SETS: Final = "nftables, sets"
 
@@ -38,13 +40,18 @@ P99: Final = figures.Measure("ping, p99", "us", 1)
 
 GOALS: Final = tuple(
     goal
-    for ours in (ATTACHED, WIRE)
+    for ours, without in ((ATTACHED, ROUTING), (WIRE, ROUTING), (BRIDGED, BRIDGE))
     for goal in (
-        figures.Goal(TCP, ours, ROUTING, least=1.0),
-        figures.Goal(PARALLEL, ours, ROUTING, least=1.0),
+        figures.Goal(TCP, ours, without, least=1.0),
+        figures.Goal(PARALLEL, ours, without, least=1.0),
         figures.Goal(P99, ours, NFTABLES, most=0.5),
     )
 )
+WITHOUT: Final[Mapping[str, sites.Between]] = {
+    ROUTING: sites.routing,
+    AGAIN: sites.routing,
+    BRIDGE: sites.bridge,
+}
 OPTIONS: Final = frozenset({"target", "rounds", "seconds", "json", "plot"})
 
 
@@ -82,12 +89,16 @@ def require_tools(target: str) -> None:
 def candidates(target: str) -> Mapping[str, sites.Between]:
     """Who is compared; target dpdk is a wire only."""
     wanted = rules.rules(RULES, sites.CLIENT, sites.SERVER, traffic.DENIED_PORT)
-    ours = {ATTACHED: sites.attached(wanted)} if target == "ebpf" else {}
+    functions = {WIRE: sites.wire(wanted, target)}
+    if target == "ebpf":
+        functions = {
+            ATTACHED: sites.attached(wanted, sites.routing),
+            **functions,
+            BRIDGED: sites.attached(wanted, sites.bridge),
+        }
     return {
-        ROUTING: sites.routing,
-        **ours,
-        WIRE: sites.wire(wanted, target),
-        AGAIN: sites.routing,
+        **WITHOUT,
+        **functions,
         NFTABLES: sites.container(rules.nftables(wanted)),
         SETS: sites.container(rules.nftables_sets(wanted)),
     }
@@ -102,7 +113,7 @@ def check(name: str, place: sites.Site) -> None:
     traffic.ping_us(place.client, 3)
     for port, passes in (
         (traffic.OPEN_PORT, True),
-        (traffic.DENIED_PORT, name in (ROUTING, AGAIN)),
+        (traffic.DENIED_PORT, name in WITHOUT),
     ):
         if traffic.connects(place, port) != passes:
             wanted = "let through" if passes else "denied"

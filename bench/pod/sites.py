@@ -1,7 +1,8 @@
 """Two pods each set-up, and what is between them: namespaces on one machine, gone at the end.
 
 routing     client -- [ node: routes ] -- server
-attached    the same, and our function on the node's end of the server's wire
+bridge      client -- [ node: bridge ] -- server
+attached    one of these, and our function on the node's end of the server's wire
 wire        client -- [ node: our function between the two wires ] -- server
 container   client -- [ bridge ] -- [ container: routes, filters ] -- [ bridge ] -- server
 """
@@ -57,9 +58,17 @@ def routing(made: Site, _: ExitStack) -> None:
     _route(made.node)
 
 
-def attached(wanted: Sequence[rules.Rule]) -> Between:
+def bridge(made: Site, _: ExitStack) -> None:
+    _neighbours(made)
+    made.node.run("ip", "link", "add", "bridge", "type", "bridge")
+    made.node.run("ip", "link", "set", "bridge", "up")
+    for interface in GATEWAYS:
+        made.node.run("ip", "link", "set", interface, "master", "bridge")
+
+
+def attached(wanted: Sequence[rules.Rule], way: Between) -> Between:
     def between(made: Site, stack: ExitStack) -> None:
-        routing(made, stack)
+        way(made, stack)
         running = stack.enter_context(player.playing(made.node))
         running.attach("firewall", rules.parameters(wanted), ["server"])
 
@@ -68,8 +77,7 @@ def attached(wanted: Sequence[rules.Rule]) -> Between:
 
 def wire(wanted: Sequence[rules.Rule], target: str) -> Between:
     def between(made: Site, stack: ExitStack) -> None:
-        made.client.run("ip", "route", "add", SERVER, "dev", "eth0")
-        made.server.run("ip", "route", "add", CLIENT, "dev", "eth0")
+        _neighbours(made)
         running = stack.enter_context(player.playing(made.node, target))
         running.play(
             {1: "client", 2: "server"}, program="firewall", parameters=rules.parameters(wanted)
@@ -97,6 +105,11 @@ def container(ruleset: str) -> Between:
             filtering.run("nft", "-f", file.name)
 
     return between
+
+
+def _neighbours(made: Site) -> None:
+    made.client.run("ip", "route", "add", SERVER, "dev", "eth0")
+    made.server.run("ip", "route", "add", CLIENT, "dev", "eth0")
 
 
 def _gateways(made: Site) -> None:

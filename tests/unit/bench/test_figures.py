@@ -11,9 +11,9 @@ from bench import figures
 RATE = figures.Measure("rate", "Gbit/s")
 
 
-def of(goal: figures.Goal | None = None) -> figures.Figures:
+def of(goal: figures.Goal | None = None, rounds: int = 3) -> figures.Figures:
     made = figures.Figures((RATE,), ("theirs", "<ours>"), (goal,) if goal else ())
-    for theirs, ours in ((1.0, 2.0), (10.0, 15.0), (100.0, 110.0)):
+    for theirs, ours in ((1.0, 2.0), (10.0, 15.0), (100.0, 110.0)) * (rounds // 3):
         made.add(RATE, "theirs", theirs)
         made.add(RATE, "<ours>", ours)
     return made
@@ -38,7 +38,7 @@ def test_a_ratio_is_the_median_of_those_within_a_round() -> None:
 def test_a_goal_is_met_or_missed_or_within_the_error(
     least: float | None, most: float | None, verdict: str
 ) -> None:
-    made = of(figures.Goal(RATE, "<ours>", "theirs", least, most))
+    made = of(figures.Goal(RATE, "<ours>", "theirs", least, most), rounds=6)
     assert made.table().endswith(f": {verdict}")
     (said,) = made.to_json()["goals"]
     assert (said["value"], said["interval"], said["verdict"]) == (1.5, (1.1, 2.0), verdict)
@@ -55,8 +55,13 @@ def test_the_interval_of_a_median_leaves_out_what_a_sign_test_does(
 
 
 def test_a_goal_without_a_peer_is_of_the_figure_itself() -> None:
-    table = of(figures.Goal(RATE, "<ours>", most=1.9)).table()
+    table = of(figures.Goal(RATE, "<ours>", most=1.9), rounds=6).table()
     assert table.endswith("rate: <ours>, Gbit/s: 15.00 (2.00-110.00), wanted at most 1.9: MISSED")
+
+
+def test_of_too_few_rounds_none_is_said_to_miss() -> None:
+    table = of(figures.Goal(RATE, "<ours>", most=1.9), rounds=3).table()
+    assert table.endswith(", wanted at most 1.9: not to be told from it")
 
 
 def test_the_picture_has_a_bar_each() -> None:

@@ -76,6 +76,8 @@ P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exi
 
 	if (skb->vlan_present && !p4k_untag(skb))
 		return 0;
+	if (!p4k_load.test)
+		p4k_unshare(skb);
 	if (came == way->to && from_egress != way->place) {
 		*verdict = TC_ACT_UNSPEC; /* on its way already: to the filters behind ours */
 		return 1;
@@ -88,7 +90,6 @@ P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exi
 	}
 	if (way->place)
 		return 0; /* into the host from elsewhere */
-	p4k_unshare(skb);
 	if (way->peer && !from_egress) {
 		/* It is for the pod, whatever the address of this end of the wire. */
 		if (skb->pkt_type == 3 /* PACKET_OTHERHOST */)
