@@ -33,8 +33,9 @@ class Measure:
 
 class Verdict(StrEnum):
     MET = "met"
-    OPEN = "not to be told from it"
+    OPEN = "within the error"
     MISSED = "MISSED"
+    FEW = "too few rounds to say"
 
 
 @final
@@ -42,8 +43,8 @@ class Verdict(StrEnum):
 class Goal:
     """What ours shall be: over a peer's within a round, or by itself; the median counts.
 
-    One that is short of it by no more than its error is not called missed: of two that are the
-    same, either is the slower one half of the time. Nor is one of too few rounds to know.
+    Met or missed is what is so all over the median's interval: of two that are the same, either is
+    the slower one half of the time.
     """
 
     measure: Measure
@@ -57,10 +58,10 @@ class Goal:
 
     def verdict(self, rounds: Rounds) -> Verdict:
         values = self.values(rounds)
-        if self._allows(statistics.median(values)):
-            return Verdict.MET
-        known = len(values) >= LEAST_ROUNDS and not any(map(self._allows, interval(values)))
-        return Verdict.MISSED if known else Verdict.OPEN
+        if len(values) < LEAST_ROUNDS:
+            return Verdict.FEW
+        met = {self._allows(end) for end in interval(values)}
+        return Verdict.OPEN if len(met) > 1 else Verdict.MET if met.pop() else Verdict.MISSED
 
     def _allows(self, value: float) -> bool:
         return (self.least is None or value >= self.least) and (

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     Returns:
         The exit status.
     """
-    rounds: int = options.rounds or 5
+    rounds: int = options.rounds or 7
     seconds: int = options.seconds or 4
     machine.require_dataplane("ebpf")
     machine.require_dataplane()

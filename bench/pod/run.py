@@ -7,6 +7,7 @@ TCP by iperf3, small datagrams by iperf3, round trips by ping. The rules are mat
 from __future__ import annotations
 
 import argparse
+import random
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -121,17 +122,16 @@ def check(name: str, place: sites.Site) -> None:
 
 
 def measure(candidates: Mapping[str, sites.Between], rounds: int, seconds: int) -> figures.Figures:
-    """Round by round, every candidate in turn; each round begins with another one.
+    """Round by round, every candidate in turn; in another order each round.
 
     All is built anew for each round: what a set-up is by chance (where in memory, which buckets)
     makes more than what is compared, and is so part of the spread.
     """
     goals = GOALS if ATTACHED in candidates else ()
     result = figures.Figures((TCP, PARALLEL, UDP, P50, P99), tuple(candidates), goals)
-    for first in range(rounds):
-        names = list(candidates)
-        names = names[first % len(names) :] + names[: first % len(names)]
-        print(f"round {first + 1}", flush=True)
+    for number in range(1, rounds + 1):
+        names = random.Random(number).sample(list(candidates), len(candidates))
+        print(f"round {number}", flush=True)
         with ExitStack() as stack:
             pods = {name: stack.enter_context(built(name, candidates[name])) for name in names}
             measure_round(result, pods, seconds)
@@ -141,7 +141,7 @@ def measure(candidates: Mapping[str, sites.Between], rounds: int, seconds: int) 
 @contextmanager
 def built(name: str, between: sites.Between) -> Iterator[hosts.Host]:
     """The pod that sends, when it was seen that what is between filters, and all is warm."""
-    with sites.site(name.replace(" ", "-").strip(","), between) as place:
+    with sites.site(name.replace(" ", "-").replace(",", ""), between) as place:
         check(name, place)
         with traffic.served(place.server):
             traffic.tcp_gbits(place.client, 1)
