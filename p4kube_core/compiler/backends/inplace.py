@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -20,6 +20,7 @@ class Plan:
 
     emits: tuple[st.Emit, ...]  # in order
     written: frozenset[str]  # paths of the numbers that some statement writes
+    copied: frozenset[str]  # paths of the headers that some statement takes the value of, or a part
 
     def needed(self) -> tuple[st.Emit, ...]:
         """Up to the last header that is changed; those before it say where it is."""
@@ -51,16 +52,20 @@ def plan(program: ir.Program) -> Plan | None:
     if not _extracted_in_order(program.parser, order):
         return None
     written: set[str] = set()
+    copied: set[str] = set()
     for statement in _statements(program):
         if isinstance(statement, st.Extract | st.Emit):
             continue
+        for value in st.reads(statement):
+            for path in _compounds(value):
+                copied.update(header for header in order if _touches(path, (header,)))
         for place in st.writes(statement):
             path = walk.path_of(place)
             if isinstance(place.type, types.Bits | types.Bool):
                 written.add(path)
             elif _touches(path, order):
                 return None
-    return Plan(emits, frozenset(written))
+    return Plan(emits, frozenset(written), frozenset(copied))
 
 
 def _statements(program: ir.Program) -> Iterator[st.Statement]:
@@ -72,9 +77,22 @@ def _indexed(place: ex.Place) -> bool:
     return any(isinstance(e, ex.Index) for e in walk.ex_walk(place))
 
 
-def _touches(path: str, order: dict[str, int]) -> bool:
-    """Whether a header, struct or stack of that path holds, or lies in, an emitted header."""
-    return any(f"{e}.".startswith(f"{path}.") or f"{path}.".startswith(f"{e}.") for e in order)
+def _compounds(of: ex.Expression) -> Iterator[str]:
+    """Paths of the headers, structs and stacks whose value this expression takes."""
+    match of:
+        case ex.IsValid():
+            pass
+        case ex.Var() | ex.Member() | ex.Index():
+            if not isinstance(of.type, types.Bits | types.Bool):
+                yield walk.path_of(of)
+        case _:
+            for operand in ex.operands(of):
+                yield from _compounds(operand)
+
+
+def _touches(path: str, headers: Iterable[str]) -> bool:
+    """Whether a header, struct or stack of that path holds, or lies in, one of the headers."""
+    return any(f"{h}.".startswith(f"{path}.") or f"{path}.".startswith(f"{h}.") for h in headers)
 
 
 def _extracted_in_order(of: ir.Parser, order: dict[str, int]) -> bool:

@@ -31,7 +31,7 @@ def write(writer: Writer, of: st.Extract) -> None:
         load = unit.function("load", header.name)
         writer.guarded(unit.printer.spot(of.header), f"{load}(&{{}}, {unit.dialect.here});")
     else:
-        _take_what_changes(writer, of.header, header, path)
+        _take(writer, of.header, header, path)
         unit.code.line(f"s->{head} = P4K_ZEROS + s->work.cursor;")
     unit.code.line(unit.dialect.skip(str(size)))
 
@@ -84,22 +84,28 @@ def _extract_varying(writer: Writer, of: st.Extract, size_bits: ex.Expression) -
     code.close()
 
 
-def groups_that_change(
+def groups_taken(
     unit: Unit, header: types.Header, path: str, prefix: str = ""
-) -> list[wire.Group]:
-    """Of a header that stays where it is: its bytes of which some statement writes a part."""
+) -> tuple[wire.Group, ...]:
+    """Of a header that stays where it is: its bytes of which some statement writes a part.
+
+    All of them if it is also copied: a copy is of what is in the state.
+    """
     assert unit.in_place is not None
+    groups = wire.groups(unit, header, prefix)
+    if path in unit.in_place.copied:
+        return groups
     emit = next(e for e in unit.in_place.emits if walk.path_of(e.header) == path)
     changed = unit.in_place.changed(emit)
-    return [g for g in wire.groups(unit, header, prefix) if changed.intersection(g.paths)]
+    return tuple(g for g in groups if changed.intersection(g.paths))
 
 
-def _take_what_changes(writer: Writer, place: ex.Place, header: types.Header, path: str) -> None:
+def _take(writer: Writer, place: ex.Place, header: types.Header, path: str) -> None:
     """Of a header that stays where it is: the rest is read from the buffer when it is wanted."""
     unit, code = writer.unit, writer.unit.code
     text = unit.printer.spot(place).text
     code.line(f"{text}.valid = true;")
-    taken = groups_that_change(unit, header, path, f"{text}.")
+    taken = groups_taken(unit, header, path, f"{text}.")
     if not taken:
         return
     code.open()

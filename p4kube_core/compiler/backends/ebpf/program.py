@@ -117,7 +117,7 @@ def _head(of: unit.Unit) -> int:
 def _state(of: unit.Unit) -> None:
     code = of.code
     cells = [cell for v in walk.variables(of.program) for cell in of.storage.cells(v)]
-    whole = [cell.type for cell in cells if cell.path not in of.heads]
+    whole = [cell.type for cell in cells if not _is_partial(of, cell)]
     for lines in of.c_types.definitions(whole):
         code.line()
         code.lines(*lines)
@@ -129,7 +129,7 @@ def _state(of: unit.Unit) -> None:
     code.line("\tstruct p4k_work work;")
     mentioned = _mentioned(of)
     for cell in cells:
-        if cell.path in of.heads:
+        if _is_partial(of, cell):
             code.line(f"\t{_head_type(of, cell)} {cell.text};")
         elif walk.is_mentioned(cell.path, mentioned):
             width = f" /* {cell.type} */" if isinstance(cell.type, types.Bits) else ""
@@ -140,12 +140,17 @@ def _state(of: unit.Unit) -> None:
     code.line("};")
 
 
+def _is_partial(of: unit.Unit, cell: places.Cell) -> bool:
+    """Whether it is a header that stays where it is, and nobody wants all of."""
+    return of.in_place is not None and cell.path in of.heads and cell.path not in of.in_place.copied
+
+
 def _head_type(of: unit.Unit, cell: places.Cell) -> str:
     """Of a header that stays where it is: what is never written is read from there."""
     assert isinstance(cell.type, types.Header)
     taken = {
         path.split(".")[0]
-        for group in extraction.groups_that_change(of, cell.type, cell.path)
+        for group in extraction.groups_taken(of, cell.type, cell.path)
         for path in group.paths
     }
     members = [
