@@ -60,8 +60,10 @@ class Goal:
         values = self.values(rounds)
         if len(values) < LEAST_ROUNDS:
             return Verdict.FEW
-        met = {self._allows(end) for end in interval(values)}
-        return Verdict.OPEN if len(met) > 1 else Verdict.MET if met.pop() else Verdict.MISSED
+        allowed = [self._allows(end) for end in interval(values)]
+        if all(allowed):
+            return Verdict.MET
+        return Verdict.OPEN if any(allowed) else Verdict.MISSED
 
     def _allows(self, value: float) -> bool:
         return (self.least is None or value >= self.least) and (

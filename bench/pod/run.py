@@ -90,16 +90,14 @@ def require_tools(target: str) -> None:
 def candidates(target: str) -> Mapping[str, sites.Between]:
     """Who is compared; target dpdk is a wire only."""
     wanted = rules.rules(RULES, sites.CLIENT, sites.SERVER, traffic.DENIED_PORT)
-    functions = {WIRE: sites.wire(wanted, target)}
-    if target == "ebpf":
-        functions = {
-            ATTACHED: sites.attached(wanted, sites.routing),
-            **functions,
-            BRIDGED: sites.attached(wanted, sites.bridge),
-        }
+    on_pods = {
+        ATTACHED: sites.attached(wanted, sites.routing),
+        BRIDGED: sites.attached(wanted, sites.bridge),
+    }
     return {
         **WITHOUT,
-        **functions,
+        **(on_pods if target == "ebpf" else {}),
+        WIRE: sites.wire(wanted, target),
         NFTABLES: sites.container(rules.nftables(wanted)),
         SETS: sites.container(rules.nftables_sets(wanted)),
     }
@@ -121,19 +119,19 @@ def check(name: str, place: sites.Site) -> None:
             raise errors.MachineError(f"{name}: want TCP to port {port} {wanted}, it is not")
 
 
-def measure(candidates: Mapping[str, sites.Between], rounds: int, seconds: int) -> figures.Figures:
+def measure(ways: Mapping[str, sites.Between], rounds: int, seconds: int) -> figures.Figures:
     """Round by round, every candidate in turn; in another order each round.
 
     All is built anew for each round: what a set-up is by chance (where in memory, which buckets)
     makes more than what is compared, and is so part of the spread.
     """
-    goals = GOALS if ATTACHED in candidates else ()
-    result = figures.Figures((TCP, PARALLEL, UDP, P50, P99), tuple(candidates), goals)
+    goals = GOALS if ATTACHED in ways else ()
+    result = figures.Figures((TCP, PARALLEL, UDP, P50, P99), tuple(ways), goals)
     for number in range(1, rounds + 1):
-        names = random.Random(number).sample(list(candidates), len(candidates))
+        names = random.Random(number).sample(list(ways), len(ways))
         print(f"round {number}", flush=True)
         with ExitStack() as stack:
-            pods = {name: stack.enter_context(built(name, candidates[name])) for name in names}
+            pods = {name: stack.enter_context(built(name, ways[name])) for name in names}
             measure_round(result, pods, seconds)
     return result
 

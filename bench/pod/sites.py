@@ -60,10 +60,7 @@ def routing(made: Site, _: ExitStack) -> None:
 
 def bridge(made: Site, _: ExitStack) -> None:
     _neighbours(made)
-    made.node.run("ip", "link", "add", "bridge", "type", "bridge")
-    made.node.run("ip", "link", "set", "bridge", "up")
-    for interface in GATEWAYS:
-        made.node.run("ip", "link", "set", interface, "master", "bridge")
+    _bridge(made.node, "bridge", *GATEWAYS)
 
 
 def attached(wanted: Sequence[rules.Rule], way: Between) -> Between:
@@ -94,10 +91,7 @@ def container(ruleset: str) -> Between:
         filtering = stack.enter_context(hosts.host(f"{made.node.name}-filter"))
         for side in GATEWAYS:
             hosts.wire(filtering, side, made.node, f"to-{side}")
-            made.node.run("ip", "link", "add", f"br-{side}", "type", "bridge")
-            for interface in (side, f"to-{side}"):
-                made.node.run("ip", "link", "set", interface, "master", f"br-{side}")
-            made.node.run("ip", "link", "set", f"br-{side}", "up")
+            _bridge(made.node, f"br-{side}", side, f"to-{side}")
         _route(filtering)
         with tempfile.NamedTemporaryFile("w", suffix=".nft") as file:
             file.write(ruleset)
@@ -105,6 +99,13 @@ def container(ruleset: str) -> Between:
             filtering.run("nft", "-f", file.name)
 
     return between
+
+
+def _bridge(node: hosts.Host, name: str, *interfaces: str) -> None:
+    node.run("ip", "link", "add", name, "type", "bridge")
+    for interface in interfaces:
+        node.run("ip", "link", "set", interface, "master", name)
+    node.run("ip", "link", "set", name, "up")
 
 
 def _neighbours(made: Site) -> None:

@@ -58,12 +58,12 @@ def plan(program: ir.Program) -> Plan | None:
             continue
         for value in st.reads(statement):
             for path in _compounds(value):
-                copied.update(header for header in order if _touches(path, (header,)))
+                copied |= _touched(path, order)
         for place in st.writes(statement):
             path = walk.path_of(place)
             if isinstance(place.type, types.Bits | types.Bool):
                 written.add(path)
-            elif _touches(path, order):
+            elif _touched(path, order):
                 return None
     return Plan(emits, frozenset(written), frozenset(copied))
 
@@ -90,9 +90,9 @@ def _compounds(of: ex.Expression) -> Iterator[str]:
                 yield from _compounds(operand)
 
 
-def _touches(path: str, headers: Iterable[str]) -> bool:
-    """Whether a header, struct or stack of that path holds, or lies in, one of the headers."""
-    return any(f"{h}.".startswith(f"{path}.") or f"{path}.".startswith(f"{h}.") for h in headers)
+def _touched(path: str, headers: Iterable[str]) -> set[str]:
+    """Those of the headers that a header, struct or stack of that path holds or lies in."""
+    return {h for h in headers if walk.is_mentioned(h, (path,))}
 
 
 def _extracted_in_order(of: ir.Parser, order: dict[str, int]) -> bool:

@@ -7,7 +7,6 @@ leaves the receiver, so all are still kept when they arrive.
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,19 +65,6 @@ def joined(host: hosts.Host) -> int:
 
 
 @contextlib.contextmanager
-def bridged(*of: hosts.Host) -> Iterator[None]:
-    name = f"p4kj{os.getpid()}"
-    hosts.run("ip", "link", "add", name, "type", "bridge")
-    try:
-        hosts.run("ip", "link", "set", name, "addrgenmode", "none", "up")
-        for host in of:
-            hosts.run("ip", "link", "set", host.wire, "master", name)
-        yield
-    finally:
-        hosts.run("ip", "link", "del", name)
-
-
-@contextlib.contextmanager
 def between(
     where: str, bpf: process.Process, client: hosts.Host, server: hosts.Host
 ) -> Iterator[None]:
@@ -93,7 +79,7 @@ def between(
     for number, hook in enumerate(("egress", "ingress"), start=1):
         bpf.call("port_add", name=hook, kind="tc", interface=pod.wire, hook=hook)
         bpf.call("wire", device=1, port=number, name=hook)
-    with bridged(client, server):
+    with hosts.bridged(client, server):
         yield
 
 

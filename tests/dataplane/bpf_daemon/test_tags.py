@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -53,22 +50,9 @@ def test_a_tag_is_seen_changed_and_removed(bpf: process.Process, way: int) -> No
         assert sent(both[way], both[1 - way], FRAMES) == WANTED
 
 
-@contextlib.contextmanager
-def bridged(*hosts_: hosts.Host) -> Iterator[None]:
-    bridge = f"b{os.getpid()}"
-    hosts.run("ip", "link", "add", "name", bridge, "type", "bridge")
-    try:
-        for host in hosts_:
-            hosts.run("ip", "link", "set", "dev", host.wire, "master", bridge)
-        hosts.run("ip", "link", "set", "dev", bridge, "addrgenmode", "none", "up")
-        yield
-    finally:
-        hosts.run("ip", "link", "del", "dev", bridge)
-
-
 def test_a_tag_passes_a_hook_by_which_its_packet_goes_on(bpf: process.Process) -> None:
     """In at one hook of an interface and out at the other, through the host's stack."""
-    with hosts.pair() as (pod, other), bridged(pod, other):
+    with hosts.pair() as (pod, other), hosts.bridged(pod, other):
         bpf.put("device_add", 1, process.compiled(PROGRAM))
         for number, hook in ((1, "egress"), (2, "ingress")):
             bpf.call("port_add", name=hook, kind="tc", interface=pod.wire, hook=hook)

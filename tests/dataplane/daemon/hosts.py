@@ -90,6 +90,20 @@ def pair() -> Iterator[tuple[Host, Host]]:
 
 
 @contextlib.contextmanager
+def bridged(*of: Host) -> Iterator[None]:
+    """Have a bridge of our own namespace between these hosts."""
+    bridge = f"b{os.getpid()}"
+    run("ip", "link", "add", "name", bridge, "type", "bridge")
+    try:
+        for host in of:
+            run("ip", "link", "set", "dev", host.wire, "master", bridge)
+        run("ip", "link", "set", "dev", bridge, "addrgenmode", "none", "up")
+        yield
+    finally:
+        run("ip", "link", "del", "dev", bridge)
+
+
+@contextlib.contextmanager
 def pinged(source: Host, other: Host, every_s: float = 0.002) -> Iterator[set[int]]:
     """Ping from before to after what happens meanwhile.
 

@@ -76,8 +76,7 @@ P4K_INLINE int p4k_leave_by_wire(struct __sk_buff *skb, const struct p4k_bpf_exi
 
 	if (skb->vlan_present && !p4k_untag(skb))
 		return 0;
-	if (!p4k_load.test)
-		p4k_unshare(skb);
+	p4k_unshare(skb);
 	if (came == way->to && from_egress != way->place) {
 		*verdict = TC_ACT_UNSPEC; /* on its way already: to the filters behind ours */
 		return 1;
