@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import scapy.packet
@@ -188,8 +189,14 @@ def test_a_guest_that_does_not_take_its_packets(
     join(wired, guest, path)
     sent = wired.ports()["p"]["tx_packets"]
     guest.dp.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, guest.dp.process.pid, os.WSTOPPED)
     wired.inject("r2", *[FRAME] * 1000)
-    port = wired.ports()["p"]
+
+    def port_when_done() -> dict[str, Any] | None:
+        port = wired.ports()["p"]
+        return port if port["tx_packets"] - sent + port["drops"]["tx_full"] == 1000 else None
+
+    port = waiting.until(port_when_done) or wired.ports()["p"]
     assert port["drops"]["tx_full"] >= 1000 - 2 * 256
     assert port["tx_packets"] - sent + port["drops"]["tx_full"] == 1000
 
